@@ -13,7 +13,12 @@
 // routing_place: places [tokens, per_token] int32, the row of each choice; row_tokens [rows] int32 and weights [rows] fp32, each row's
 //   token and weight. counts are used up. grid groups; block 256.
 // routing_backward_<f32|bf16>: gradient [tokens, columns] of the logits, from grad_weights [rows] fp32, and grad_shared [tokens] fp32
-//   where there is a gate; what is chosen is taken as given. A warp a token: grid ceil(tokens / 8); block 256.
+//   where there is a gate; what is chosen is taken as given. Where there is a load [experts] fp32, the gradient of factor times the sum
+//   over experts of load[e] times its probability, the softmax over all, is added. A warp a token: grid ceil(tokens / 8); block 256.
+// load_group: sums [groups, experts] fp32, each expert's probabilities, the softmax over all, added up over the tokens of a group.
+//   grid groups; block 256; dynamic shared memory: 8 * 2 * columns floats.
+// load_add: load [2, experts] fp32 (+)= the rows of each expert, and the sums of all groups. grid 1; block 256.
+// load_loss: loss += factor / loss scale times the sum over experts of load[0, e] load[1, e]. grid 1; block 32.
 // fp32; a group has group_tokens tokens; dynamic shared memory: none, of choose and backward 8 * (2 * columns) floats.
 #include "device.cuh"
 
@@ -22,6 +27,7 @@ const int AllSoftmax = 0;
 const int ChosenSoftmax = 1;
 const int DividedSigmoid = 3;
 const float LeastDivisor = 1e-20f; // as DeepSeek-V3 has it
+#define INFINITY_F bits_to_float(0x7f800000u)
 
 struct Router
 {
@@ -86,6 +92,31 @@ DEVICE float score(const Router& router, const float* logits, const int32* chose
 
     warp_barrier();
     return 1.0f;
+}
+
+// The softmax over all experts into shared memory. Called by a warp.
+DEVICE void probabilities(int32 experts, const float* logits, float* result)
+{
+    const int32 lane = threadIdx.x % 32;
+    float most = -INFINITY_F;
+    for (int32 e = lane; e < experts; e += 32)
+    {
+        most = fmaxf(most, logits[e]);
+    }
+
+    most = warp_max(most);
+    float sum = 0;
+    for (int32 e = lane; e < experts; e += 32)
+    {
+        result[e] = expf(logits[e] - most);
+        sum += result[e];
+    }
+
+    sum = warp_sum(sum);
+    for (int32 e = lane; e < experts; e += 32)
+    {
+        result[e] /= sum;
+    }
 }
 
 extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* all, int32* choices, float* by_choice, float* shared_weights,
@@ -247,7 +278,7 @@ EXPORT_KERNEL(routing_place)
 
 template <typename T>
 DEVICE void backward(const Router& router, float* memory, const float* all, const int32* choices, const int32* places,
-    const float* grad_weights, const float* grad_shared, T* gradient)
+    const float* grad_weights, const float* grad_shared, const float* load, float load_factor, T* gradient)
 {
     const int32 lane = threadIdx.x % 32;
     const int64 token = (int64)blockIdx.x * Warps + threadIdx.x / 32;
@@ -293,7 +324,28 @@ DEVICE void backward(const Router& router, float* memory, const float* all, cons
     for (int32 e = lane; e < router.experts; e += 32)
     {
         const float slope = router.mode <= ChosenSoftmax ? result[e] - along : result[e] * (1.0f - scores[e]);
-        gradient[token * columns + e] = from_float<T>(scores[e] * slope);
+        result[e] = scores[e] * slope;
+    }
+
+    if (load != nullptr)
+    {
+        probabilities(router.experts, logits, scores);
+        float mean_load = 0;
+        for (int32 e = lane; e < router.experts; e += 32)
+        {
+            mean_load += load[e] * scores[e];
+        }
+
+        mean_load = warp_sum(mean_load);
+        for (int32 e = lane; e < router.experts; e += 32)
+        {
+            result[e] += load_factor * scores[e] * (load[e] - mean_load);
+        }
+    }
+
+    for (int32 e = lane; e < router.experts; e += 32)
+    {
+        gradient[token * columns + e] = from_float<T>(result[e]);
     }
 
     if (router.gated != 0 && lane == 0)
@@ -305,14 +357,86 @@ DEVICE void backward(const Router& router, float* memory, const float* all, cons
 
 #define BACKWARD(name, T)                                                                                                          \
     extern "C" __global__ void __launch_bounds__(256) name(const float* logits, const int32* choices, const int32* places,         \
-        const float* grad_weights, const float* grad_shared, T* gradient, int32 tokens, int32 experts, int32 per_token,            \
-        int32 gated, int32 mode, float scale)                                                                                      \
+        const float* grad_weights, const float* grad_shared, const float* load, float load_factor, T* gradient, int32 tokens,      \
+        int32 experts, int32 per_token, int32 gated, int32 mode, float scale)                                                      \
     {                                                                                                                              \
         DYNAMIC_SHARED(memory);                                                                                                    \
         const Router router{tokens, experts, per_token, gated, mode, scale};                                                       \
-        backward(router, reinterpret_cast<float*>(memory), logits, choices, places, grad_weights, grad_shared, gradient);          \
+        backward(router, reinterpret_cast<float*>(memory), logits, choices, places, grad_weights, grad_shared, load, load_factor,  \
+            gradient);                                                                                                             \
     }                                                                                                                              \
     EXPORT_KERNEL(name)
 
 BACKWARD(routing_backward_f32, float)
 BACKWARD(routing_backward_bf16, bf16)
+
+extern "C" __global__ void __launch_bounds__(256)
+    load_group(const float* all, float* sums, int32 tokens, int32 experts, int32 columns, int32 group_tokens)
+{
+    DYNAMIC_SHARED(memory);
+    const int32 lane = threadIdx.x % 32;
+    const int32 warp = threadIdx.x / 32;
+    float* scores = reinterpret_cast<float*>(memory) + warp * 2 * columns;
+    float* likely = scores + columns;
+    for (int32 e = lane; e < experts; e += 32)
+    {
+        likely[e] = 0;
+    }
+
+    const int32 first = blockIdx.x * group_tokens;
+    const int32 end = tokens - first < group_tokens ? tokens : first + group_tokens;
+    for (int32 t = first + warp; t < end; t += Warps)
+    {
+        probabilities(experts, all + (int64)t * columns, scores);
+        for (int32 e = lane; e < experts; e += 32)
+        {
+            likely[e] += scores[e];
+        }
+    }
+
+    block_barrier();
+    for (int32 e = threadIdx.x; e < experts; e += 256)
+    {
+        float sum = 0;
+        for (int32 w = 0; w < Warps; w++)
+        {
+            sum += reinterpret_cast<float*>(memory)[(w * 2 + 1) * columns + e];
+        }
+
+        sums[(int64)blockIdx.x * experts + e] = sum;
+    }
+}
+EXPORT_KERNEL(load_group)
+
+extern "C" __global__ void __launch_bounds__(256)
+    load_add(const float* sums, const int32* first, float* load, int32 groups, int32 experts, int32 adds)
+{
+    for (int32 e = threadIdx.x; e < experts; e += 256)
+    {
+        double likely = adds != 0 ? load[experts + e] : 0.0f;
+        for (int32 g = 0; g < groups; g++)
+        {
+            likely += sums[(int64)g * experts + e];
+        }
+
+        load[e] = (float)(first[e + 1] - first[e]) + (adds != 0 ? load[e] : 0.0f);
+        load[experts + e] = (float)likely;
+    }
+}
+EXPORT_KERNEL(load_add)
+
+extern "C" __global__ void __launch_bounds__(32) load_loss(const float* load, float* loss, const StepBlock* step, int32 experts, float factor)
+{
+    double sum = 0;
+    for (int32 e = threadIdx.x; e < experts; e += 32)
+    {
+        sum += (double)load[e] * load[experts + e];
+    }
+
+    sum = warp_sum(sum);
+    if (threadIdx.x == 0 && step->loss_scale > 0)
+    {
+        *loss = (float)(*loss + sum * factor / step->loss_scale);
+    }
+}
+EXPORT_KERNEL(load_loss)

@@ -131,6 +131,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void Routing(in RoutingArguments call) => Kernels.Routing.Forward(team, call);
 
     /// <inheritdoc/>
+    public void ExpertLoad(in ExpertLoadArguments call) => Kernels.ExpertLoad.Add(team, call);
+
+    /// <inheritdoc/>
+    public void ExpertLoadLoss(in ExpertLoadLossArguments call) => Kernels.ExpertLoad.Loss(call, Arguments.LossScale);
+
+    /// <inheritdoc/>
     public void RoutingBackward(in RoutingBackwardArguments call) => Kernels.Routing.Backward(team, call);
 
     /// <inheritdoc/>

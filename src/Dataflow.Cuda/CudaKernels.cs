@@ -169,6 +169,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void Routing(in RoutingArguments call) => kernels.Routing.Forward(stream, call);
 
     /// <inheritdoc/>
+    public void ExpertLoad(in ExpertLoadArguments call) => kernels.Routing.AddLoad(stream, call);
+
+    /// <inheritdoc/>
+    public void ExpertLoadLoss(in ExpertLoadLossArguments call) => kernels.Routing.LoadLoss(stream, kernels.Step, call);
+
+    /// <inheritdoc/>
     public void RoutingBackward(in RoutingBackwardArguments call) => kernels.Routing.Backward(stream, call);
 
     /// <inheritdoc/>

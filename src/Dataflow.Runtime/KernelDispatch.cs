@@ -107,6 +107,16 @@ internal static class KernelDispatch
             case RoutingCall c:
                 stream.Launch(RoutingArguments.Of(c, at));
                 break;
+            case ExpertLoadCall c:
+                stream.Launch(ExpertLoadArguments.Of(c, at));
+                break;
+            case ExpertLoadLossCall c:
+                if (at.Trains)
+                {
+                    stream.Launch(ExpertLoadLossArguments.Of(c, at)); // what is measured alone is that of the targets
+                }
+
+                break;
             case RoutingBackwardCall c:
                 stream.Launch(RoutingBackwardArguments.Of(c, at));
                 break;

@@ -21,6 +21,8 @@ internal sealed class StepContext(Schedule schedule, Workload workload, Immutabl
 
     public HeadShape Heads { get; } = HeadShape.Of(workload.Model);
 
+    public double BalanceFactor { get; } = workload.Model.Balances ? workload.Model.BalanceFactor(workload.Geometry) : 0;
+
     /// <summary>Of the step that runs; null: its chunks are full.</summary>
     public StepExtent? Extent { get; set; }
 
@@ -76,6 +78,12 @@ public readonly struct OpOperands
 
     /// <summary>The op's layer; of the head the number of layers.</summary>
     public int LayerNumber => op.Layer?.Index ?? Model.LayerCount;
+
+    /// <summary>By what the load of experts counts in the step's loss.</summary>
+    public double BalanceFactor => step.BalanceFactor;
+
+    /// <summary>Chunks of the op's round.</summary>
+    public int ChunksPerRound => step.Geometry.ChunksPerRound;
 
     /// <summary>The step has gradients.</summary>
     public bool Trains => step.Workload.Kind.HasBackward();

@@ -59,6 +59,9 @@ public sealed class ObjectFamily
     /// <summary>What an op needs while it runs.</summary>
     public static readonly ObjectFamily Scratch = new("scratch", "scratch");
 
+    /// <summary>How a round's experts are loaded, where a loss balances them.</summary>
+    public static readonly ObjectFamily Loads = new("load", "loads of experts");
+
     private ObjectFamily(string prefix, string label)
     {
         (Prefix, Label, Index) = (prefix, label, s_all.Count);

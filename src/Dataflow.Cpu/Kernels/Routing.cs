@@ -53,6 +53,8 @@ public static unsafe class Routing
         var job = new BackwardJob(Router.Of(call.Mixture), logits, (int*)call.Choices, (int*)call.Places, (float*)call.GradWeights)
         {
             GradShared = (float*)call.GradSharedWeights,
+            Load = (float*)call.Load,
+            LoadFactor = call.LoadFactor,
             Gradient = gradient,
         };
         team.For(logits.Rows, job);
@@ -60,6 +62,26 @@ public static unsafe class Routing
 
     // As DeepSeek-V3 has it: a sum of 0 is no reason to divide by it.
     private const float LeastDivisor = 1e-20f;
+
+    /// <summary>The softmax over all experts.</summary>
+    internal static void Probabilities(float* logits, int experts, float* result)
+    {
+        float most = float.NegativeInfinity, sum = 0;
+        for (int e = 0; e < experts; e++)
+        {
+            most = MathF.Max(most, logits[e]);
+        }
+
+        for (int e = 0; e < experts; e++)
+        {
+            sum += result[e] = MathF.Exp(logits[e] - most);
+        }
+
+        for (int e = 0; e < experts; e++)
+        {
+            result[e] /= sum;
+        }
+    }
 
     private static float Logistic(float x) => 1 / (1 + MathF.Exp(-x));
 
@@ -160,6 +182,10 @@ public static unsafe class Routing
     {
         public float* GradShared { private get; init; }
 
+        public float* Load { private get; init; }
+
+        public float LoadFactor { private get; init; }
+
         public Matrix Gradient { private get; init; }
 
         public void Run(int index, int worker)
@@ -186,6 +212,11 @@ public static unsafe class Routing
             }
 
             FromScores(scores, result);
+            if (Load != null)
+            {
+                AddBalance(z, scores, result);
+            }
+
             if (router.GatesShared)
             {
                 float gate = Logistic(z[router.Experts]);
@@ -197,6 +228,22 @@ public static unsafe class Routing
             {
                 int lanes = Gradient.Columns - e;
                 row.Store(e, Internals.Lanes.Load(result + e, lanes), lanes);
+            }
+        }
+
+        /// <summary>The load-balancing loss pulls at probabilities, those that are often chosen down; how often is no variable.</summary>
+        private void AddBalance(float* z, float* probabilities, float* result)
+        {
+            Probabilities(z, router.Experts, probabilities);
+            float mean = 0;
+            for (int e = 0; e < router.Experts; e++)
+            {
+                mean += Load[e] * probabilities[e];
+            }
+
+            for (int e = 0; e < router.Experts; e++)
+            {
+                result[e] += LoadFactor * probabilities[e] * (Load[e] - mean);
             }
         }
 

@@ -14,6 +14,9 @@ internal sealed class Routing(KernelLibrary library)
     private readonly CudaFunction count = library.Function("routing", "routing_count");
     private readonly CudaFunction scan = library.Function("routing", "routing_scan");
     private readonly CudaFunction place = library.Function("routing", "routing_place");
+    private readonly CudaFunction loadGroup = library.Function("routing", "load_group");
+    private readonly CudaFunction loadAdd = library.Function("routing", "load_add");
+    private readonly CudaFunction loadLoss = library.Function("routing", "load_loss");
     private readonly TypedFunction backward = library.Typed("routing", "routing_backward");
 
     /// <inheritdoc cref="IKernels.Routing"/>
@@ -55,6 +58,22 @@ internal sealed class Routing(KernelLibrary library)
         );
     }
 
+    /// <inheritdoc cref="IKernels.ExpertLoad"/>
+    public void AddLoad(CudaStream stream, in ExpertLoadArguments call)
+    {
+        var (tokens, columns) = (call.Logits.Rows, call.Logits.Columns);
+        int groupTokens = KernelWorkspace.RoutingGroupTokens(tokens), groups = (int)Up(tokens, groupTokens);
+        loadGroup.Launch(
+            stream, new(groups, Block, TokensPerBlock * 2 * columns * sizeof(float)), At(call.Logits), At(call.Workspace), tokens,
+            call.Experts, columns, groupTokens);
+        loadAdd.Launch(
+            stream, new(1, Block), At(call.Workspace), At(call.ExpertRows), At(call.Load), groups, call.Experts, call.Accumulate ? 1 : 0);
+    }
+
+    /// <inheritdoc cref="IKernels.ExpertLoadLoss"/>
+    public void LoadLoss(CudaStream stream, DevicePointer step, in ExpertLoadLossArguments call) =>
+        loadLoss.Launch(stream, new(1, Warp), At(call.Load), At(call.Loss), step, call.Experts, call.Factor);
+
     /// <inheritdoc cref="IKernels.RoutingBackward"/>
     public void Backward(CudaStream stream, in RoutingBackwardArguments call)
     {
@@ -68,6 +87,8 @@ internal sealed class Routing(KernelLibrary library)
                 At(call.Places),
                 At(call.GradWeights),
                 At(call.GradSharedWeights),
+                At(call.Load),
+                call.LoadFactor,
                 At(call.GradLogits),
                 call.Logits.Rows,
                 mixture.Count,

@@ -16,7 +16,7 @@ internal static partial class DecoderBlock
         bool shared = kind.FfnDim > 0;
         return
         [
-            .. Route(FfnInput(model), experts),
+            .. Route(model, experts),
             new GroupedGemmForwardCall
             {
                 A = RoutedInput,
@@ -46,9 +46,9 @@ internal static partial class DecoderBlock
     }
 
     /// <summary>Chooses experts, and puts what they are of in their order.</summary>
-    private static ImmutableArray<KernelCall> Route(TensorName x, ExpertMixture experts) =>
+    private static ImmutableArray<KernelCall> Route(ModelConfig model, ExpertMixture experts) =>
         [
-            Product(x, WeightName.Router, null, RouterLogits),
+            Product(FfnInput(model), WeightName.Router, null, RouterLogits),
             new RoutingCall
             {
                 Mixture = experts,
@@ -61,9 +61,18 @@ internal static partial class DecoderBlock
                 SharedWeights = experts.GatesShared ? SharedWeights : null,
                 Workspace = Partials,
             },
+            .. model.Balances
+                ? Some(new ExpertLoadCall
+                {
+                    Logits = RouterLogits,
+                    ExpertRows = ExpertRows,
+                    Load = ExpertLoad,
+                    Workspace = Partials,
+                })
+                : [],
             new GatherRowsCall
             {
-                From = x,
+                From = FfnInput(model),
                 Rows = RoutedTokens,
                 To = RoutedInput,
             },
@@ -107,6 +116,7 @@ internal static partial class DecoderBlock
                 Places = Places,
                 GradWeights = GradRouteWeights,
                 GradSharedWeights = experts.GatesShared ? GradSharedWeights : null,
+                Load = model.Balances ? ExpertLoad : null,
                 GradLogits = GradRouterLogits,
             },
             new SumRowsCall

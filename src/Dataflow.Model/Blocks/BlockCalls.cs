@@ -58,7 +58,7 @@ internal static class BlockCalls
                     },
                 ],
             attention with { Scattered = new ScatteredTokens(CacheRow, PositionBase) },
-            .. after,
+            .. after.Where(call => call is not ExpertLoadCall),
         ];
     }
 

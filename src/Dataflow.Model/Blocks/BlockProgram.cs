@@ -133,6 +133,9 @@ public static class Roles
     /// <summary>What a round's pairs are compared by, and their sums.</summary>
     public const string Pairs = "p";
 
+    /// <summary>The load of a round's experts.</summary>
+    public const string Load = "el";
+
     /// <summary>Logits, or those of a block of the vocabulary, where they are the step's result.</summary>
     public const string Logits = "logits";
 

@@ -123,7 +123,7 @@ public sealed class BlockPrograms
         OfEmbedding("embed-backward", block, DecoderVocabulary.EmbedBackward);
 
     /// <summary>The whole head of a chunk, a sub-chunk at a time: the loss and back.</summary>
-    public BlockProgram Head() => OfHead("head", null, DecoderVocabulary.HeadCalls, DecoderVocabulary.HeadCalls);
+    public BlockProgram Head() => OfHead("head", null, Balanced(DecoderVocabulary.HeadCalls), DecoderVocabulary.HeadCalls);
 
     /// <summary>The loss alone, in the places that it has in the whole head.</summary>
     public BlockProgram Evaluate() => OfHead("evaluate", null, DecoderVocabulary.Evaluate, DecoderVocabulary.HeadCalls);
@@ -135,7 +135,7 @@ public sealed class BlockPrograms
     /// <summary>A block of the vocabulary in the loss of a chunk, a sub-chunk at a time; the last one ends with the loss.</summary>
     public BlockProgram HeadLoss(VocabularyBlock block) =>
         block == Vocabulary.Last
-            ? OfHead("head-last-loss", block, DecoderVocabulary.HeadLastLoss, DecoderVocabulary.HeadLastLoss)
+            ? OfHead("head-last-loss", block, Balanced(DecoderVocabulary.HeadLastLoss), DecoderVocabulary.HeadLastLoss)
             : OfHead("head-loss", block, DecoderVocabulary.HeadLoss, DecoderVocabulary.HeadLastLoss);
 
     /// <summary>The same back, from the last block to the first, which ends with the norm.</summary>
@@ -177,12 +177,18 @@ public sealed class BlockPrograms
             var calls = WithWideBias(Paired(Weighted(callsOf(model))));
             program = layout.Lay(calls, WithWideBias(Paired(Weighted(pass(model)))), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
             cache[(name, rows)] = program = bySubChunk
-                ? program with { SubChunkCalls = calls.Count(c => c is not (CrossEntropyLossCall or PreferenceSumsCall)) }
+                ? program with { SubChunkCalls = calls.Count(c => c is not (CrossEntropyLossCall or ExpertLoadLossCall or PreferenceSumsCall)) }
                 : program;
         }
 
         return program;
     }
+
+    /// <summary>With the load-balancing loss behind that of the targets, where there is one.</summary>
+    private static Func<ModelConfig, ImmutableArray<KernelCall>> Balanced(Func<ModelConfig, ImmutableArray<KernelCall>> callsOf) =>
+        model => model.Balances
+            ? callsOf(model).Add(new ExpertLoadLossCall { Load = TensorName.ExpertLoad, Loss = TensorName.Loss })
+            : callsOf(model);
 
     /// <summary>Where targets have weights, the loss and its gradient read them.</summary>
     private ImmutableArray<KernelCall> Weighted(ImmutableArray<KernelCall> calls) =>

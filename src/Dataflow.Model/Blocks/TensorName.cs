@@ -308,4 +308,10 @@ public enum TensorName
 
     /// <summary>[T K, D].</summary>
     GradExpertOut,
+
+    /// <summary>
+    /// [2, E] fp32: how often each expert was chosen, and the sum of its probabilities, over all sparse layers and chunks of a round; where
+    /// there is a load-balancing loss.
+    /// </summary>
+    ExpertLoad,
 }

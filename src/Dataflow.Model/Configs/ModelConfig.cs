@@ -176,6 +176,25 @@ public sealed record ModelConfig
     /// <summary>Some layers pass a state from chunk to chunk in place of keys and values.</summary>
     public bool HasStates => Pattern is { HasStates: true };
 
+    /// <summary>By what the load-balancing loss of the mixtures counts beside that of the targets; 0: there is none.</summary>
+    public double BalanceWeight { get; init; }
+
+    /// <summary>There is a load-balancing loss.</summary>
+    public bool Balances => BalanceWeight > 0;
+
+    /// <summary>Experts of its sparse layers, which all have as many.</summary>
+    public int BalancedExperts => Pattern!.Kinds.First(k => k.Experts is not null).Experts!.Count;
+
+    /// <summary>
+    /// By what the sum over experts of count times sum of probabilities counts in the loss of a step: weight x E / R^2, R being the rows
+    /// of a round in all sparse layers; of several rounds the mean of their losses.
+    /// </summary>
+    public double BalanceFactor(Geometry geometry)
+    {
+        double rows = (double)Kinds.Count(k => k.Experts is not null) * geometry.ChunkTokens * geometry.ChunksPerRound;
+        return BalanceWeight * BalancedExperts / (rows * rows * geometry.Rounds);
+    }
+
     /// <summary>Some layers are mixtures of experts.</summary>
     public bool HasExperts => Pattern is { HasExperts: true };
 

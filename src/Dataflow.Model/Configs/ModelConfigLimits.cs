@@ -55,6 +55,11 @@ internal static class ModelConfigLimits
             PatternFaults(config, pattern, keyOf, faults);
         }
 
+        if (config.BalanceWeight < 0)
+        {
+            faults.Add($"router_aux_loss_coef must not be below 0, found {Number(config.BalanceWeight)}");
+        }
+
         if (config.MaxPositions is { } positions)
         {
             Size(nameof(config.MaxPositions), positions, int.MaxValue);

@@ -140,7 +140,13 @@ public enum Kernel
     /// <summary>Chooses the experts of each token by logits [T, E], and orders the rows that they compute by expert.</summary>
     Routing,
 
-    /// <summary>The gradient of the logits [T, E] from those of the weights [T K].</summary>
+    /// <summary>Adds up how often each expert is chosen, and its probabilities.</summary>
+    ExpertLoad,
+
+    /// <summary>Adds the load-balancing loss to a chunk's.</summary>
+    ExpertLoadLoss,
+
+    /// <summary>The gradient of the logits [T, E] from those of the weights [T K], and of the load-balancing loss.</summary>
     RoutingBackward,
 
     /// <summary>c [R, out] = a b^T with the matrix of each row's expert; rows are ordered by expert.</summary>

@@ -43,6 +43,53 @@ public sealed record RoutingCall : KernelCall
     }
 }
 
+/// <summary>Adds a chunk's choices and probabilities in one layer to the load of the round's experts.</summary>
+public sealed record ExpertLoadCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.ExpertLoad;
+
+    /// <summary>[T, E] fp32, and a column behind them where the shared expert has a gate.</summary>
+    public required Operand Logits { get; init; }
+
+    /// <summary>[E + 1] int32.</summary>
+    public required Operand ExpertRows { get; init; }
+
+    /// <summary>[2, E] fp32.</summary>
+    public required Operand Load { get; init; }
+
+    /// <summary>Sums of groups of tokens.</summary>
+    public required Operand Workspace { get; init; }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(Logits, ExpertRows);
+        all.Write(Workspace);
+        all.Update(Load);
+    }
+}
+
+/// <summary>Adds a chunk's share of the load-balancing loss to its loss.</summary>
+public sealed record ExpertLoadLossCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.ExpertLoadLoss;
+
+    /// <summary>[2, E] fp32.</summary>
+    public required Operand Load { get; init; }
+
+    /// <summary>One fp32.</summary>
+    public required Operand Loss { get; init; }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(Load);
+        all.Update(Loss);
+    }
+}
+
 /// <summary>The gradient of the router's logits from those of the weights: what is chosen is taken as given.</summary>
 public sealed record RoutingBackwardCall : KernelCall
 {
@@ -67,13 +114,16 @@ public sealed record RoutingBackwardCall : KernelCall
     /// <summary>[T] fp32; null where the shared expert has no gate.</summary>
     public required Operand? GradSharedWeights { get; init; }
 
+    /// <summary>[2, E] fp32 of the whole round; null where there is no load-balancing loss.</summary>
+    public required Operand? Load { get; init; }
+
     /// <summary>[T, E], and a column behind them where the shared expert has a gate.</summary>
     public required Operand GradLogits { get; init; }
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Logits, Choices, Places, GradWeights, GradSharedWeights);
+        all.Read(Logits, Choices, Places, GradWeights, GradSharedWeights, Load);
         all.Write(GradLogits);
     }
 }

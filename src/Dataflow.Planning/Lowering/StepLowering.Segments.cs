@@ -44,6 +44,7 @@ internal sealed partial class StepLowering
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             kept with { Offset = split, Length = kept.Length - split },
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
+            LoadOfForward(l, c, r),
             table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
         ], saved, segment: own);
     }
@@ -73,6 +74,7 @@ internal sealed partial class StepLowering
             table.Activations(l, c, r, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
             .. StreamedGradients(l, combine, firstOfStep, afterAttention: false),
+            Where(Loads(l), model.Balances ? table.Load(r, AccessMode.Read) : default),
             table.Scratch(combine.ScratchLength, recomputes ? AccessMode.ReadWrite : AccessMode.Write),
         ], saved, segment: own);
         foreach (var s in geometry.SegmentsOf(c, segments, programs[l].Kind.Window))

@@ -171,6 +171,7 @@ internal sealed partial class StepLowering
 
         if (workload.Kind.HasBackward())
         {
+            uses.Add(LoadOfLoss(r));
             var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
             uses.Add(table.GradStream(c, r, AccessMode.Write));
             uses.Add(EndGradients(Roles.Gradients, ParameterOwner.Head, gradients));
@@ -199,6 +200,7 @@ internal sealed partial class StepLowering
                     b != programs.Vocabulary.Last ? default
                         : geometry.Pairs ? table.Pairs(r, AccessMode.ReadWrite)
                         : table.Loss(c, r),
+                    b == programs.Vocabulary.Last && workload.Kind.HasBackward() ? LoadOfLoss(r) : default,
                     table.Scratch(programs.HeadLoss(b).ScratchLength, AccessMode.Write),
                 ]);
             }
@@ -235,6 +237,8 @@ internal sealed partial class StepLowering
             }
         }
     }
+
+    private Use LoadOfLoss(Round r) => model.Balances ? table.Load(r, AccessMode.Read) : default;
 
     private ImmutableArray<Use> BlockOperands(VocabularyBlock b, Chunk c, Round r) =>
         [

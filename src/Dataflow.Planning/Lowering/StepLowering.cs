@@ -213,9 +213,17 @@ internal sealed partial class StepLowering
                 : table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
             table.Activations(l, c, r, AccessMode.Write),
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
+            LoadOfForward(l, c, r),
             table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
         ], saved);
     }
+
+    /// <summary>A round's first chunk in its first sparse layer begins the load, the others add to it.</summary>
+    private Use LoadOfForward(Layer l, Chunk c, Round r) =>
+        !Loads(l) ? default
+        : table.Load(r, c.Index == 0 && model.Layers.First(Loads) == l ? AccessMode.Write : AccessMode.ReadWrite);
+
+    private bool Loads(Layer l) => model.Balances && programs[l].Kind.Experts is not null;
 
     /// <summary>Which rows of the cache the chunk adds, and which it reads, is known when the step runs.</summary>
     private void ForwardWithCache(Layer l, Chunk c, Round r, SaveSet saved) =>
@@ -307,6 +315,7 @@ internal sealed partial class StepLowering
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradWindow(l, c, r, rows, lastOfGroup && model.IsLastToReadKv(l) ? AccessMode.Write : AccessMode.ReadWrite),
             .. Gradients(l, program, firstOfStep),
+            Where(Loads(l), model.Balances ? table.Load(r, AccessMode.Read) : default),
             table.Scratch(
                 program.ScratchLength,
                 programs[l].NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write

@@ -220,6 +220,13 @@ internal static class ObjectFamilies
     /// <summary>Its gradients.</summary>
     public static readonly ObjectRow ApartGradients = Apart(Gradients, static recipe => recipe.Gradients);
 
+    /// <summary>One for every round: two are alive where a round's forward runs beside another's backward.</summary>
+    public static readonly ObjectRow Loads = new(ObjectFamily.Loads)
+    {
+        SlotLength = static w => w.Workload.Model.Balances ? new Bytes(8L * w.Workload.Model.BalancedExperts) : Bytes.Zero,
+        SlotCount = static m => m.Model.Balances && m.Sizes.Kind != WorkloadKind.Generation ? m.Alive : 0,
+    };
+
     /// <summary>
     /// All rows of a workload whose layers have one parameter object each, in the order of their pools in the device's arena.
     /// </summary>
@@ -247,6 +254,7 @@ internal static class ObjectFamilies
         HeadGradients,
         ApartWeights,
         ApartGradients,
+        Loads,
     ];
 
     /// <summary>

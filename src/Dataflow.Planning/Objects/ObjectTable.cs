@@ -139,6 +139,10 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
             Length = PairTable.Size(geometry),
         };
 
+    /// <summary>The load of a round's experts.</summary>
+    public Use Load(Round r, AccessMode mode) =>
+        Whole(Roles.Load, IndexOf(ObjectFamilies.Loads, new ObjectId(ObjectFamily.Loads) { Round = r }), mode);
+
     /// <summary>The sum of squares of one parameter object's gradient.</summary>
     public Use Norm(ParameterOwner owner) =>
         Only(Roles.Norm, ObjectFamilies.Norms, AccessMode.Write) with

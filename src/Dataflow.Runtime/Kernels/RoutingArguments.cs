@@ -96,6 +96,12 @@ public readonly record struct RoutingBackwardArguments : IKernelArguments
     /// <summary>[T] fp32; 0 where the shared expert has no gate.</summary>
     public required nuint GradSharedWeights { get; init; }
 
+    /// <summary>[2, E] fp32, the load of the round's experts; 0 where there is no load-balancing loss.</summary>
+    public required nuint Load { get; init; }
+
+    /// <summary>The derivative of the step's loss by an expert's sum of probabilities is this times how often it was chosen.</summary>
+    public required float LoadFactor { get; init; }
+
     /// <summary>The logits' shape, overwritten.</summary>
     public required Tensor GradLogits { get; init; }
 
@@ -109,6 +115,8 @@ public readonly record struct RoutingBackwardArguments : IKernelArguments
             Places = at.Pointer(call.Places),
             GradWeights = at.Pointer(call.GradWeights),
             GradSharedWeights = at.Pointer(call.GradSharedWeights),
+            Load = at.Pointer(call.Load),
+            LoadFactor = call.Load is null ? 0 : (float)at.BalanceFactor,
             GradLogits = at.Tensor(call.GradLogits),
         };
 
@@ -124,6 +132,7 @@ public readonly record struct RoutingBackwardArguments : IKernelArguments
         accesses.Words(Places, rows);
         accesses.Floats(GradWeights, rows);
         accesses.Floats(GradSharedWeights, Logits.Rows);
+        accesses.Floats(Load, Mixture.Count);
         accesses.Write(GradLogits);
     }
 }

@@ -36,6 +36,7 @@ internal sealed partial class CanonicalStep
                 if (b == programs.Vocabulary.Last)
                 {
                     LossOrSums(c, r);
+                    LoadOfLoss(r);
                 }
 
                 Scratch(programs.HeadLoss(b).ScratchLength, AccessMode.Write);
@@ -78,6 +79,7 @@ internal sealed partial class CanonicalStep
 
         if (workload.Kind.HasBackward())
         {
+            LoadOfLoss(r);
             Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Write);
             Accumulate(Roles.Gradients, Gradients(ParameterOwner.Head), 0, size);
             if (model.TiedEmbedding)
@@ -168,6 +170,14 @@ internal sealed partial class CanonicalStep
         Add(Roles.Pairs, new ObjectId(ObjectFamily.Pairs), length * r.Index, length, mode);
     }
 
+    private void LoadOfLoss(Round r)
+    {
+        if (workload.Kind.HasBackward())
+        {
+            Load(null, r, adds: false);
+        }
+    }
+
     private void Loss(Chunk c, Round r) =>
         Add(Roles.Loss, new ObjectId(ObjectFamily.Losses), 4L * ((r.Index * geometry.ChunksPerRound) + c.Index), 4, AccessMode.Write);
 
@@ -201,6 +211,7 @@ internal sealed partial class CanonicalStep
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
         Add(Roles.Activations, Activations(l, c, r), split, programs[l].ActivationsSize(saved).Value - split, AccessMode.Write);
         Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
+        Load(l, r, adds: true);
         Scratch(combine.ScratchLength, AccessMode.ReadWrite);
         Visit(new OpIdentity(OpKind.Combine, l, null, c, r, own), saved);
     }
@@ -235,6 +246,7 @@ internal sealed partial class CanonicalStep
             Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), first, size - first);
         }
 
+        Load(l, r, adds: false);
         Scratch(combine.ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.CombineBackward, l, null, c, r, own), saved);
         for (int s = FirstSegment(l, c); s <= own.Index; s++)

@@ -153,6 +153,7 @@ internal sealed partial class CanonicalStep(
 
         Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Write);
         Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
+        Load(l, r, adds: true);
         Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Forward, l, null, c, r), saved);
     }
@@ -214,6 +215,7 @@ internal sealed partial class CanonicalStep(
             Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), 0, programs[l].GradientsSize(p).Value);
         }
 
+        Load(l, r, adds: false);
         Scratch(programs[l].Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.Backward, l, null, c, r), saved);
     }
@@ -329,6 +331,22 @@ internal sealed partial class CanonicalStep(
         Table(c, r);
         LayerWeights(l, program);
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
+    }
+
+    /// <summary>What a sparse layer adds to the load of the round's experts, or reads of it; null is the loss.</summary>
+    private void Load(Layer? l, Round r, bool adds)
+    {
+        bool sparse = l is not { } layer || model.KindOf(layer).Experts is not null;
+        long length = model.Balances && sparse && workload.Kind != WorkloadKind.Generation ? 8L * model.BalancedExperts : 0;
+        var load = new ObjectId(ObjectFamily.Loads) { Round = r };
+        if (adds && length > 0)
+        {
+            Accumulate(Roles.Load, load, 0, length);
+        }
+        else
+        {
+            Add(Roles.Load, load, 0, length, AccessMode.Read);
+        }
     }
 
     private void Table(Chunk c, Round r) =>

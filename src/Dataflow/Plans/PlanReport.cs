@@ -79,6 +79,13 @@ public static class PlanReport
         {
             output.WriteLine($"  attention by cuDNN {cudnn.Library} on {cudnn.Architecture}{ByOwn(plan.Workload)}");
         }
+
+        if (plan.Workload.Model is { Balances: true } model)
+        {
+            string mean = g.Rounds == 1 ? "" : "; it is the mean of the rounds' losses, each over a round's tokens alone";
+            output.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"  the load-balancing loss of experts counts {model.BalanceWeight}{mean}"));
+        }
     }
 
     /// <summary>Both arenas against their budgets, by kind of object.</summary>

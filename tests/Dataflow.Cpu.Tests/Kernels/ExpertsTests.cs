@@ -296,6 +296,8 @@ public sealed unsafe class ExpertsTests : KernelTest
                 Places = (nuint)run.Places,
                 GradWeights = At(grads),
                 GradSharedWeights = At(gates),
+                Load = 0,
+                LoadFactor = 0,
                 GradLogits = Of(gradient),
             });
         }

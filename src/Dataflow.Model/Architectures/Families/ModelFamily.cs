@@ -85,6 +85,9 @@ internal abstract class ModelFamily
     /// <summary>That part where no key says so; null: all, and no key can change it.</summary>
     public virtual double? RotaryPart => null;
 
+    /// <summary>By what the load-balancing loss of a mixture counts, where a file that asks for it does not say.</summary>
+    public virtual double BalanceWeight => 0.001;
+
     /// <summary>Some of its layers may attend to a window.</summary>
     public virtual bool HasWindows => false;
 

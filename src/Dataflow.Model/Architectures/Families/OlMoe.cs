@@ -13,6 +13,9 @@ internal sealed class OlMoe : ModelFamily
     public override double Eps => 1e-5;
 
     /// <inheritdoc/>
+    public override double BalanceWeight => 0.01;
+
+    /// <inheritdoc/>
     public override int MaxPositions => 4096;
 
     /// <inheritdoc/>

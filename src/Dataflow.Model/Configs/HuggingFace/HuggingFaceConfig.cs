@@ -73,7 +73,11 @@ internal static class HuggingFaceConfig
         if (config.Pattern is { HasExperts: true } pattern)
         {
             // What intermediate_size says may be of no layer at all.
-            config = config with { FfnDim = pattern.Kinds.Max(k => k.WidestFfn) };
+            config = config with
+            {
+                FfnDim = pattern.Kinds.Max(k => k.WidestFfn),
+                BalanceWeight = ExpertKeys.BalanceWeight(fields, family),
+            };
         }
 
         CheckFactors(fields, config);
