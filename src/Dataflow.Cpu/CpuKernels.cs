@@ -155,6 +155,30 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void SumRows(in SumRowsArguments call) => Kernels.Rows.Sum(team, call);
 
     /// <inheritdoc/>
+    public void CausalConvolutionForward(in CausalConvolutionForwardArguments call) => CausalConvolution.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void CausalConvolutionBackward(in CausalConvolutionBackwardArguments call) => CausalConvolution.Backward(team, call);
+
+    /// <inheritdoc/>
+    public void LinearRecurrenceForward(in LinearRecurrenceForwardArguments call) => LinearRecurrence.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void LinearRecurrenceBackward(in LinearRecurrenceBackwardArguments call) => LinearRecurrence.Backward(team, call);
+
+    /// <inheritdoc/>
+    public void GatedNormForward(in GatedNormForwardArguments call) => GatedNorm.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void GatedNormBackward(in GatedNormBackwardArguments call) => GatedNorm.Backward(team, call);
+
+    /// <inheritdoc/>
+    public void OutputGateForward(in OutputGateForwardArguments call) => OutputGate.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void OutputGateBackward(in OutputGateBackwardArguments call) => OutputGate.Backward(team, call);
+
+    /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
         UngatedActivation.Forward(team, call.Activation, At(call.Up), At(call.Ffn));
 

@@ -31,6 +31,14 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public WeightedActivation WeightedActivation => field ??= new(library);
 
+    public CausalConvolution CausalConvolution => field ??= new(library, ColumnSum);
+
+    public LinearRecurrence LinearRecurrence => field ??= new(library, ColumnSum);
+
+    public GatedNorm GatedNorm => field ??= new(library, ColumnSum);
+
+    public OutputGate OutputGate => field ??= new(library);
+
     public CrossEntropy CrossEntropy { get; } = new(library);
 
     public Preference Preference => field ??= new(library);
@@ -192,6 +200,30 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void SumRows(in SumRowsArguments call) => kernels.Rows.Sum(stream, call);
+
+    /// <inheritdoc/>
+    public void CausalConvolutionForward(in CausalConvolutionForwardArguments call) => kernels.CausalConvolution.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void CausalConvolutionBackward(in CausalConvolutionBackwardArguments call) => kernels.CausalConvolution.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void LinearRecurrenceForward(in LinearRecurrenceForwardArguments call) => kernels.LinearRecurrence.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void LinearRecurrenceBackward(in LinearRecurrenceBackwardArguments call) => kernels.LinearRecurrence.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void GatedNormForward(in GatedNormForwardArguments call) => kernels.GatedNorm.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void GatedNormBackward(in GatedNormBackwardArguments call) => kernels.GatedNorm.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void OutputGateForward(in OutputGateForwardArguments call) => kernels.OutputGate.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void OutputGateBackward(in OutputGateBackwardArguments call) => kernels.OutputGate.Backward(stream, call);
 
     /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>

@@ -138,6 +138,30 @@ internal static class KernelDispatch
             case SumRowsCall c:
                 stream.Launch(SumRowsArguments.Of(c, at));
                 break;
+            case CausalConvolutionForwardCall c:
+                stream.Launch(CausalConvolutionForwardArguments.Of(c, at));
+                break;
+            case CausalConvolutionBackwardCall c:
+                stream.Launch(CausalConvolutionBackwardArguments.Of(c, at));
+                break;
+            case LinearRecurrenceForwardCall c:
+                stream.Launch(LinearRecurrenceForwardArguments.Of(c, at));
+                break;
+            case LinearRecurrenceBackwardCall c:
+                stream.Launch(LinearRecurrenceBackwardArguments.Of(c, at));
+                break;
+            case GatedNormForwardCall c:
+                stream.Launch(GatedNormForwardArguments.Of(c, at));
+                break;
+            case GatedNormBackwardCall c:
+                stream.Launch(GatedNormBackwardArguments.Of(c, at));
+                break;
+            case OutputGateForwardCall c:
+                stream.Launch(OutputGateForwardArguments.Of(c, at));
+                break;
+            case OutputGateBackwardCall c:
+                stream.Launch(OutputGateBackwardArguments.Of(c, at));
+                break;
             case GatedActivationForwardCall c:
                 stream.Launch(GatedActivationForwardArguments.Of(c, at));
                 break;

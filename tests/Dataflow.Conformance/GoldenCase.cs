@@ -48,7 +48,9 @@ public sealed class GoldenCase : PyTorchCase
 
     /// <summary>The name that a tensor has where the language model stands alone.</summary>
     public static string Alone(string name) =>
-        name.StartsWith("language_model.", StringComparison.Ordinal) ? name["language_model.".Length..] : name;
+        name.StartsWith("language_model.", StringComparison.Ordinal) ? name["language_model.".Length..]
+        : name.StartsWith("model.language_model.", StringComparison.Ordinal) ? "model." + name["model.language_model.".Length..]
+        : name;
 
     /// <summary>
     /// Cases whose vocabulary has room for blocks of 128 rows, tied and untied, each in two and three of them; the last one may be a single

@@ -7,7 +7,7 @@ namespace Dataflow.Conformance;
 
 /// <summary>
 /// Layers that pass a state from chunk to chunk, between layers that attend: the same bits in any memory and with anything kept, and the
-/// same numbers however rows are cut into chunks. (That a row cut in two is right, the golden case lfm2 says.)
+/// same numbers however rows are cut into chunks. (That a row cut in two is right, golden cases say.)
 /// </summary>
 public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
@@ -26,9 +26,9 @@ public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
     [
         ("llama-documents", "fp32", 4, 1, null),
         ("qwen3-small", "bf16", 2, 1, null),
-        ("llama-small", "bf16-sr", 3, 1, "model.embed*|model.layers.0.*|model.layers.2.conv.conv.*"),
+        ("llama-small", "bf16-sr", 3, 1, "model.embed*|model.layers.0.*|model.layers.2.conv.conv.*|*.A_log|*.4.linear_attn.norm.*"),
         ("llama-documents", "bf16-master", 1, 2, null),
-        ("qwen3-small", "fp32", 8, 1, "*.conv.in_proj.*"),
+        ("qwen3-small", "fp32", 8, 1, "*.conv.in_proj.*|*.conv1d.*|*.dt_bias|*.in_proj_*"),
     ];
 
     /// <summary>Case, recipe, chunks of a row, rounds, what is frozen.</summary>
@@ -73,20 +73,24 @@ public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
         }
     }
 
-    /// <summary>Convolutions over 3, 5 and 2 tokens, one of them apart from its feed-forward, around layers that attend.</summary>
+    /// <summary>
+    /// Convolutions and recurrences of several sizes, some of them apart from their feed-forward, around layers that attend, whose output
+    /// is gated where queries and keys are normed.
+    /// </summary>
     private static ModelConfig Model(GoldenCase golden)
     {
         var attends = new LayerKind(golden.Model.FfnDim);
         return golden.Model with
         {
             LayerCount = 6,
+            AttentionGate = golden.Model.QkNorm,
             Pattern = new LayerPattern(
                 attends with { ConvolutionTaps = 3 },
                 attends,
                 attends with { ConvolutionTaps = 5, FfnApart = true },
                 attends with { Window = 9 },
-                attends with { ConvolutionTaps = 2 },
-                attends with { ConvolutionTaps = 3 }
+                attends with { Recurrence = new Recurrence(KeyHeads: 2, Heads: 4, KeyDim: 6, ValueDim: 5, Taps: 4) },
+                attends with { Recurrence = new Recurrence(KeyHeads: 1, Heads: 1, KeyDim: 12, ValueDim: 20, Taps: 2), FfnApart = true }
             ),
         };
     }

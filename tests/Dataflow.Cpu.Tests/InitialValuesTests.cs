@@ -45,9 +45,16 @@ public sealed class InitialValuesTests
             {
                 Assert.All(values, v => Assert.Equal(0, v));
             }
+            else if (binding.Tensor.Name == WeightName.Decay)
+            {
+                Assert.All(values, v => Assert.InRange(v, Math.Log(0.01), Math.Log(16)));
+                Assert.Equal(values.Length, values.Distinct().Count());
+            }
             else if (binding.Tensor.Rows == 1)
             {
-                Assert.All(values, v => Assert.Equal(1 - model.NormWeightOffset, v));
+                // Those of Qwen3.5's recurrences are as they are, unlike its other norms.
+                bool isPlain = binding.Tensor.Name is WeightName.StepBias or WeightName.RecurrenceNorm;
+                Assert.All(values, v => Assert.Equal(isPlain ? 1 : 1 - model.NormWeightOffset, v));
             }
             else
             {

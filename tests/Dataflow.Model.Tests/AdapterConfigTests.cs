@@ -56,7 +56,7 @@ public sealed class AdapterConfigTests
     {
         var model = s_model with { Pattern = new LayerPattern(new LayerKind(56) { ConvolutionTaps = 3 }, new LayerKind(56)) };
         Assert.Contains(
-            "has layers with a convolution in place of attention, and adapters of such models are not supported yet",
+            "has layers with a convolution or a state in place of attention, and adapters of such models are not supported yet",
             Refused(() => model.Adapting(Parse("""{"r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}"""))),
             StringComparison.Ordinal);
     }

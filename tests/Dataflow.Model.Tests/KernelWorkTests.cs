@@ -100,7 +100,7 @@ public class KernelWorkTests
         }
 
         // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms
-        // are by root mean square, all activations gated, all layers attend, and there is no adapter.
+        // are by root mean square, all activations gated, all layers attend, no output is gated, and there is no adapter.
         Kernel[] others =
         [
             Kernel.Update,
@@ -117,6 +117,14 @@ public class KernelWorkTests
             Kernel.UngatedActivationBackward,
             Kernel.GatedConvolutionForward,
             Kernel.GatedConvolutionBackward,
+            Kernel.CausalConvolutionForward,
+            Kernel.CausalConvolutionBackward,
+            Kernel.LinearRecurrenceForward,
+            Kernel.LinearRecurrenceBackward,
+            Kernel.GatedNormForward,
+            Kernel.GatedNormBackward,
+            Kernel.OutputGateForward,
+            Kernel.OutputGateBackward,
             Kernel.DoraScales,
             Kernel.DoraForward,
             Kernel.DoraBackward,

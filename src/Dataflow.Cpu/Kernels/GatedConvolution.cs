@@ -113,21 +113,8 @@ public static unsafe class GatedConvolution
             return b.Type == DType.Float32 ? u : Lanes.Widen(Lanes.Narrow(u));
         }
 
-        /// <summary>Taps of sixteen columns: vector k has that of each for the token K - 1 - k before.</summary>
-        public void LoadTaps(int j, int lanes, Vector512<float>* into)
-        {
-            float* values = (float*)into;
-            float* one = stackalloc float[Lanes.Count];
-            for (int lane = 0; lane < Lanes.Count; lane++)
-            {
-                Vector512<float> own = lane < lanes ? new Row(taps, j + lane).Load(0, Taps) : default;
-                own.Store(one);
-                for (int k = 0; k < Taps; k++)
-                {
-                    values[(k * Lanes.Count) + lane] = one[k];
-                }
-            }
-        }
+        /// <summary>Taps of sixteen columns.</summary>
+        public void LoadTaps(int j, int lanes, Vector512<float>* into) => ColumnTaps.Load(taps, j, lanes, into);
 
         /// <summary>The convolution at a token.</summary>
         public Vector512<float> At(int token, int j, int lanes, Vector512<float>* by)
@@ -238,8 +225,8 @@ public static unsafe class GatedConvolution
         {
             int j = index * Lanes.Count, lanes = shape.Columns - j, k = shape.Taps;
             Vector512<float>* sums = stackalloc Vector512<float>[Lanes.Count];
-            double* all = stackalloc double[Lanes.Count * Lanes.Count]; // [lane][tap]
-            new Span<double>(all, Lanes.Count * Lanes.Count).Clear();
+            double* all = stackalloc double[ColumnTaps.Sums];
+            new Span<double>(all, ColumnTaps.Sums).Clear();
             for (int first = 0; first < shape.Tokens; first += TapRows)
             {
                 new Span<Vector512<float>>(sums, Lanes.Count).Clear();
@@ -253,28 +240,10 @@ public static unsafe class GatedConvolution
                     }
                 }
 
-                for (int tap = 0; tap < k; tap++)
-                {
-                    for (int lane = 0; lane < Lanes.Count; lane++)
-                    {
-                        all[(lane * Lanes.Count) + tap] += sums[tap][lane];
-                    }
-                }
+                ColumnTaps.Add(sums, k, all);
             }
 
-            for (int lane = 0; lane < Math.Min(lanes, Lanes.Count); lane++)
-            {
-                Row to = new(taps, j + lane);
-                Vector512<double> low = Vector512.Load(all + (lane * Lanes.Count)), high = Vector512.Load(all + (lane * Lanes.Count) + 8);
-                if (accumulate)
-                {
-                    Vector512<float> old = to.Load(0, k);
-                    low += Vector512.WidenLower(old);
-                    high += Vector512.WidenUpper(old);
-                }
-
-                to.Store(0, Vector512.Narrow(low, high), k);
-            }
+            ColumnTaps.Store(all, taps, j, lanes, accumulate);
         }
     }
 }

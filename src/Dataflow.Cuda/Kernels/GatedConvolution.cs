@@ -70,6 +70,7 @@ internal sealed class GatedConvolution(KernelLibrary library, ColumnSum columnSu
         }
     }
 
-    private static LaunchShape Shape(int rows, int columns) =>
+    /// <summary>A thread for each column of a group of tokens.</summary>
+    public static LaunchShape Shape(int rows, int columns) =>
         new(new Extent((int)Up(columns, Block), (int)Up(rows, KernelWorkspace.ConvolutionGroupRows(rows))), Block);
 }

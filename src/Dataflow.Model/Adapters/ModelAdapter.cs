@@ -88,7 +88,8 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         if (model.HasStates)
         {
             throw new UserErrorException(
-                $"{model.Name} has layers with a convolution in place of attention, and adapters of such models are not supported yet"
+                $"{model.Name} has layers with a convolution or a state in place of attention, and adapters of such models are not "
+                    + "supported yet"
             );
         }
 

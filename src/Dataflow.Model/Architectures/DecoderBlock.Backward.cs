@@ -31,7 +31,7 @@ internal static partial class DecoderBlock
         bool parallel = model.Placement is NormPlacement.Parallel or NormPlacement.ParallelShared;
         var ffnNorm = model.HasFfnNorm ? Some(FfnNorm(model).Backward(model, GradNorm2, GradStream, adds: true, kind.Trains)) : [];
         var gradient = model.HasPostNorms ? GradProjection : GradStream;
-        var mixedOut = kind.Attends ? WeightName.AttentionOut : WeightName.ConvolutionOut;
+        var mixedOut = MixedOutMatrix(kind);
         return
         [
             .. PostNormBackward(model, kind, FfnPostNorm),
@@ -40,7 +40,7 @@ internal static partial class DecoderBlock
             .. PostNormBackward(model, kind, AttentionPostNorm),
             InputGradient(gradient, mixedOut, GradMixed(kind)) with { Scale = Scale(model) },
             .. WeightGradients(
-                model, gradient, MixedOut(kind), mixedOut, Biases.AttentionOut, WeightName.AttentionOutBias, intoStream: true),
+                model, gradient, MixedOut(model, kind), mixedOut, Biases.AttentionOut, WeightName.AttentionOutBias, intoStream: true),
             .. parallel ? ffnNorm : [],
             .. MixBackward(model, kind),
             .. model.Placement == NormPlacement.After
@@ -59,12 +59,27 @@ internal static partial class DecoderBlock
         ];
 
     private static ImmutableArray<KernelCall> MixBackward(ModelConfig model, LayerKind kind) =>
-        kind.Attends ? AttentionBackward(model, kind) : ConvolutionBackward(model, kind);
+        kind.Attends ? AttentionBackward(model, kind)
+        : kind.Recurrence is { } recurrence ? RecurrenceBackward(model, kind, recurrence)
+        : ConvolutionBackward(model, kind);
 
-    private static TensorName GradMixed(LayerKind kind) => kind.Attends ? GradAttention : GradConvolutionOutput;
+    private static TensorName GradMixed(LayerKind kind) =>
+        kind.Attends ? GradAttention
+        : kind.Recurrence is null ? GradConvolutionOutput
+        : GradRecurrenceOutput;
 
     private static ImmutableArray<KernelCall> AttentionBackward(ModelConfig model, LayerKind kind) =>
         [
+            .. IsGated(model, kind)
+                ? Some(
+                    new OutputGateBackwardCall
+                    {
+                        Gradient = GradAttention,
+                        X = AttentionOut,
+                        Gate = AttentionGate,
+                        GradGate = GradAttentionGate,
+                    })
+                : [],
             new AttentionBackwardCall
             {
                 Query = Query,
@@ -99,8 +114,13 @@ internal static partial class DecoderBlock
                     : null,
                 GradQkv = GradQkv,
             },
-            MixInputGradient(model, GradQkv, WeightName.Qkv),
-            .. WeightGradients(model, GradQkv, AttentionInput(model), WeightName.Qkv, Biases.Qkv, WeightName.QkvBias),
+            .. IsGated(model, kind)
+                ? GatedQkvGradients(model)
+                :
+                [
+                    MixInputGradient(model, GradQkv, WeightName.Qkv),
+                    .. WeightGradients(model, GradQkv, AttentionInput(model), WeightName.Qkv, Biases.Qkv, WeightName.QkvBias),
+                ],
         ];
 
     private static ImmutableArray<KernelCall> ConvolutionBackward(ModelConfig model, LayerKind kind) =>

@@ -19,12 +19,20 @@ internal static partial class DecoderBlock
     {
         if (saved.HasFlag(SaveSet.Query))
         {
-            yield return !kind.Attends ? ConvolutionInput : Kept(WeightName.Qkv, model.QkNorm ? Qkv : Query);
+            yield return kind.Attends ? Kept(WeightName.Qkv, model.QkNorm ? Qkv : Query)
+                : kind.Recurrence is null ? ConvolutionInput
+                : RecurrenceInput;
+            if (IsGated(model, kind))
+            {
+                yield return AttentionGate;
+            }
         }
 
         if (saved.HasFlag(SaveSet.Attention))
         {
-            yield return MixedOut(kind);
+            yield return kind.Attends ? AttentionOut
+                : kind.Recurrence is null ? ConvolutionOutput
+                : RecurrenceOutput;
             if (kind.Attends)
             {
                 yield return Lse;
@@ -68,7 +76,7 @@ internal static partial class DecoderBlock
             .. model.Placement == NormPlacement.After ? [] : Some(AttentionNorm.Forward(model, Norm1)),
             .. Mix(model, kind),
             .. IntoStream(
-                model, MixedOut(kind), kind.Attends ? WeightName.AttentionOut : WeightName.ConvolutionOut,
+                model, MixedOut(model, kind), MixedOutMatrix(kind),
                 Bias(model, Biases.AttentionOut, WeightName.AttentionOutBias), AttentionPostNorm, Input, Residual),
             .. model.HasFfnNorm ? Some(FfnNorm(model).Forward(model, Norm2)) : [],
             .. kind.Experts is { } experts ? ExpertsForward(model, kind, experts) : DenseForward(model),
@@ -83,16 +91,37 @@ internal static partial class DecoderBlock
                 FfnPostNorm, Residual, Output),
         ];
 
-    /// <summary>What passes between tokens: attention, or the convolution that stands in its place.</summary>
+    /// <summary>What passes between tokens: attention, or what stands in its place.</summary>
     private static ImmutableArray<KernelCall> Mix(ModelConfig model, LayerKind kind) =>
-        kind.Attends ? Attention(model, kind) : Convolution(model);
+        kind.Attends ? Attention(model, kind)
+        : kind.Recurrence is { } recurrence ? RecurrenceForward(model, recurrence)
+        : Convolution(model);
 
-    /// <summary>Its result.</summary>
-    private static TensorName MixedOut(LayerKind kind) => kind.Attends ? AttentionOut : ConvolutionOutput;
+    /// <summary>Its result, as it goes into a product.</summary>
+    private static TensorName MixedOut(ModelConfig model, LayerKind kind) =>
+        IsGated(model, kind) ? AttentionGated
+        : kind.Attends ? AttentionOut
+        : kind.Recurrence is null ? ConvolutionOutput
+        : RecurrenceGated;
+
+    /// <summary>The matrix of that product.</summary>
+    private static WeightName MixedOutMatrix(LayerKind kind) =>
+        kind.Attends ? WeightName.AttentionOut
+        : kind.Recurrence is null ? WeightName.ConvolutionOut
+        : WeightName.RecurrenceOut;
+
+    /// <summary>Whether attention's output is gated.</summary>
+    private static bool IsGated(ModelConfig model, LayerKind kind) => kind.Attends && model.AttentionGate;
 
     private static ImmutableArray<KernelCall> Attention(ModelConfig model, LayerKind kind) =>
         [
-            Product(AttentionInput(model), WeightName.Qkv, Bias(model, Biases.Qkv, WeightName.QkvBias), Qkv),
+            .. IsGated(model, kind)
+                ?
+                [
+                    Product(AttentionInput(model), WeightName.Qkv, null, AttentionGate) with { B = GateRows(model) },
+                    Product(AttentionInput(model), WeightName.Qkv, null, Qkv) with { B = QkvRows(model) },
+                ]
+                : Some(Product(AttentionInput(model), WeightName.Qkv, Bias(model, Biases.Qkv, WeightName.QkvBias), Qkv)),
             new QkNormRopeForwardCall
             {
                 Qkv = Qkv,
@@ -116,6 +145,9 @@ internal static partial class DecoderBlock
                 Output = AttentionOut,
                 Lse = Lse,
             },
+            .. IsGated(model, kind)
+                ? Some(new OutputGateForwardCall { X = AttentionOut, Gate = AttentionGate, Y = AttentionGated })
+                : [],
         ];
 
     private static ImmutableArray<KernelCall> Convolution(ModelConfig model) =>

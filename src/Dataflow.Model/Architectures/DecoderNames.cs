@@ -61,6 +61,26 @@ internal sealed record DecoderNames
 
     public string ConvolutionOut { get; init; } = "conv.out_proj";
 
+    /// <summary>Of a recurrence in place of attention: queries, keys and values, what the result is gated by, and the gates.</summary>
+    public string RecurrenceIn { get; init; } = "linear_attn.in_proj_qkv";
+
+    public string RecurrenceGate { get; init; } = "linear_attn.in_proj_z";
+
+    public string RecurrenceBeta { get; init; } = "linear_attn.in_proj_b";
+
+    public string RecurrenceStep { get; init; } = "linear_attn.in_proj_a";
+
+    public string RecurrenceTaps { get; init; } = "linear_attn.conv1d";
+
+    /// <summary>This one and the next with no ending.</summary>
+    public string Decay { get; init; } = "linear_attn.A_log";
+
+    public string StepBias { get; init; } = "linear_attn.dt_bias";
+
+    public string RecurrenceNorm { get; init; } = "linear_attn.norm";
+
+    public string RecurrenceOut { get; init; } = "linear_attn.out_proj";
+
     /// <summary>After attention, where there is one.</summary>
     public string AttentionPostNorm { get; init; } = "post_attention_layernorm";
 

@@ -22,7 +22,7 @@ internal sealed class DecoderParameters
         var parameters = new DecoderParameters(model, kind);
         IEnumerable<ParameterSpec> all =
         [
-            .. (kind.Attends ? parameters.Attention() : parameters.Convolution()).Select(InLayer),
+            .. parameters.Mixer().Select(InLayer),
             .. parameters.FeedForward().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
         if (kind.Adapter is { } adapter)
@@ -65,6 +65,34 @@ internal sealed class DecoderParameters
 
     private IEnumerable<ParameterSpec> After() =>
         model.HasPostNorms ? Norm(model, WeightName.AttentionPostNorm, default, names.Layer + names.AttentionPostNorm) : [];
+
+    private IEnumerable<ParameterSpec> Mixer() =>
+        kind.Attends ? Attention()
+        : kind.Recurrence is { } recurrence ? Recurrence(recurrence)
+        : Convolution();
+
+    private IEnumerable<ParameterSpec> Recurrence(Recurrence of)
+    {
+        int d = model.ModelDim;
+        NamedRows Named(string name, long rows) => new(names.Layer + name + Weight, rows);
+        return
+        [
+            .. Before(),
+            ParameterSpec.Matrix(
+                WeightName.RecurrenceIn, d, Initial(model, InitialValues.FanIn(d)),
+                Named(names.RecurrenceIn, of.Channels), Named(names.RecurrenceGate, of.ValueWidth),
+                Named(names.RecurrenceBeta, of.Heads), Named(names.RecurrenceStep, of.Heads)),
+            ParameterSpec.Convolution(
+                WeightName.ConvolutionTaps, of.Taps, Initial(model, InitialValues.FanIn(of.Taps)),
+                Named(names.RecurrenceTaps, of.Channels)),
+            ParameterSpec.Vector(WeightName.Decay, InitialValues.Decay, (names.Layer + names.Decay, of.Heads)),
+            ParameterSpec.Vector(WeightName.StepBias, InitialValues.One, (names.Layer + names.StepBias, of.Heads)),
+            ParameterSpec.Vector(WeightName.RecurrenceNorm, InitialValues.One, Named(names.RecurrenceNorm, of.ValueDim)),
+            ParameterSpec.Matrix(
+                WeightName.RecurrenceOut, of.ValueWidth, Initial(model, IntoStream(of.ValueWidth)), Named(names.RecurrenceOut, d)),
+            .. After(),
+        ];
+    }
 
     private IEnumerable<ParameterSpec> Convolution()
     {
@@ -182,6 +210,17 @@ internal sealed class DecoderParameters
         if (kind.SharesKv)
         {
             return [new(names.Layer + names.Query + ending, q, queries)];
+        }
+
+        if (model.AttentionGate)
+        {
+            var gated = RowOrder.OfHeadsBehindGates(model.HeadCount, model.HeadDim, queries);
+            return
+            [
+                new(names.Layer + names.Query + ending, 2 * q, gated),
+                new(names.Layer + names.Key + ending, kv, keys),
+                (names.Layer + names.Value + ending, kv),
+            ];
         }
 
         if (names.Qkv is not { } fused)

@@ -64,6 +64,9 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
             WeightName.GateUp or WeightName.Down or WeightName.HeadMatrix => ParameterClasses.None,
             WeightName.ConvolutionIn or WeightName.ConvolutionTaps or WeightName.ConvolutionOut => ParameterClasses.None,
             WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown => ParameterClasses.None,
+            WeightName.RecurrenceIn or WeightName.RecurrenceOut or WeightName.Decay => ParameterClasses.None,
+            WeightName.RecurrenceNorm => ParameterClasses.Norms,
+            WeightName.StepBias => ParameterClasses.Biases,
             _ when name.IsOfAdapter() => ParameterClasses.None,
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "of no class"),
         };

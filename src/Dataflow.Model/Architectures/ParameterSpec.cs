@@ -174,6 +174,9 @@ public abstract record InitialValues
     /// </summary>
     public static InitialValues IntoStream(long columns, int layers) => new Uniform(1 / Math.Sqrt(columns * (2.0 * layers)));
 
+    /// <summary>Of a logarithm of decay: that of what is uniform between 0.01 and 16, as Qwen3.5 has it.</summary>
+    public static InitialValues Decay { get; } = new LogarithmOfUniform(0.01, 16);
+
     /// <summary>All equal.</summary>
     public sealed record Constant(float Value) : InitialValues;
 
@@ -182,4 +185,7 @@ public abstract record InitialValues
 
     /// <summary>Uniform between -bound and +bound.</summary>
     public sealed record Uniform(double Bound) : InitialValues;
+
+    /// <summary>The natural logarithm of what is uniform between two positive numbers.</summary>
+    public sealed record LogarithmOfUniform(double Least, double Most) : InitialValues;
 }

@@ -50,6 +50,22 @@ public sealed record RowOrder(ImmutableArray<int> Rows)
         return new([.. Enumerable.Range(0, 3 * heads * headDim).Select(InFile)]);
     }
 
+    /// <summary>Of queries that a file has head by head, each before its gate; memory has all gates, then all queries.</summary>
+    /// <param name="heads">How many.</param>
+    /// <param name="headDim">Rows of a head, and of its gate.</param>
+    /// <param name="withinHeads">The order of rotated heads.</param>
+    public static RowOrder OfHeadsBehindGates(int heads, int headDim, RowOrder? withinHeads)
+    {
+        int InFile(int row)
+        {
+            var (kind, at) = Math.DivRem(row, heads * headDim);
+            int within = kind == 1 && withinHeads is { } order ? order.Rows[at % headDim] : at % headDim;
+            return (((at / headDim * 2) + 1 - kind) * headDim) + within;
+        }
+
+        return new([.. Enumerable.Range(0, 2 * heads * headDim).Select(InFile)]);
+    }
+
     /// <summary>The rows of several parts, one behind the other in file and memory; null if all are in order.</summary>
     public static RowOrder? Joined(params ReadOnlySpan<(RowOrder? Order, int Rows)> parts)
     {

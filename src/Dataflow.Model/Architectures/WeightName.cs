@@ -75,7 +75,7 @@ public enum WeightName
     /// <summary>[3 D, D], what a gated convolution is of: b, c, h.</summary>
     ConvolutionIn,
 
-    /// <summary>[D, K], the taps of each column's convolution.</summary>
+    /// <summary>[D, K], or [channels, K] of a recurrence: the taps of each column's convolution.</summary>
     ConvolutionTaps,
 
     /// <summary>[D, D], of its result.</summary>
@@ -144,7 +144,7 @@ public enum WeightName
     /// <summary>[F].</summary>
     UpMagnitude,
 
-    /// <summary>[D].</summary>
+    /// <summary>[D]; the last of the names of adapters.</summary>
     DownMagnitude,
 
     /// <summary>[E, D], a row for each expert, and one for the gate of the shared expert where it has one.</summary>
@@ -155,6 +155,21 @@ public enum WeightName
 
     /// <summary>[E x D, F], likewise.</summary>
     ExpertDown,
+
+    /// <summary>[channels + value width + gates, D], what a recurrence is of.</summary>
+    RecurrenceIn,
+
+    /// <summary>[heads], the logarithm of the rate at which a state decays.</summary>
+    Decay,
+
+    /// <summary>[heads], added to what says how far a token's step goes.</summary>
+    StepBias,
+
+    /// <summary>[value width of a head], of the norm of a recurrence's result.</summary>
+    RecurrenceNorm,
+
+    /// <summary>[D, value width], of its result.</summary>
+    RecurrenceOut,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

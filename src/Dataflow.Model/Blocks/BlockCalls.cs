@@ -146,8 +146,8 @@ internal static class BlockCalls
             all.Add(
                 call switch
                 {
-                    GemmForwardCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
-                    GemmInputGradientCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
+                    GemmForwardCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) with { Slice = c.B.Slice } },
+                    GemmInputGradientCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) with { Slice = c.B.Slice } },
                     GroupedGemmForwardCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
                     GroupedGemmInputGradientCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
                     DoraScalesCall c when IsStored(c.W) => c with { W = Dense(c.W.Weight) with { Slice = c.W.Slice } },

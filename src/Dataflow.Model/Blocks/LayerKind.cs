@@ -57,11 +57,14 @@ public sealed record LayerKind(
     /// <summary>Width of its widest feed-forward, of an expert or dense.</summary>
     public int WidestFfn => Math.Max(FfnDim, Experts?.Dim ?? 0);
 
+    /// <summary>It has linear attention with a state in place of attention; null: it has not.</summary>
+    public Recurrence? Recurrence { get; init; }
+
     /// <summary>It has attention.</summary>
-    public bool Attends => ConvolutionTaps is null;
+    public bool Attends => ConvolutionTaps is null && Recurrence is null;
 
     /// <summary>A state passes from chunk to chunk, in place of keys and values.</summary>
-    public bool HasState => ConvolutionTaps is not null;
+    public bool HasState => !Attends;
 
     /// <summary>Whether training changes a parameter.</summary>
     public bool Trains(WeightName weight) => weight.IsOfAdapter() || (!Frozen && !FrozenWeights.Has(weight));

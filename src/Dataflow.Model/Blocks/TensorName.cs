@@ -228,6 +228,36 @@ public enum TensorName
     /// <summary>[T, D].</summary>
     GradConvolutionOutput,
 
+    /// <summary>[T, channels + value width + gates] what a recurrence is of.</summary>
+    RecurrenceInput,
+
+    /// <summary>[T, channels] queries, keys and values of a recurrence, after its convolution.</summary>
+    Channels,
+
+    /// <summary>[T, value width] what a recurrence reads of its states.</summary>
+    RecurrenceOutput,
+
+    /// <summary>[T, value width] the same normed and gated.</summary>
+    RecurrenceGated,
+
+    /// <summary>[T, channels + value width + gates].</summary>
+    GradRecurrenceInput,
+
+    /// <summary>[T, channels].</summary>
+    GradChannels,
+
+    /// <summary>[T, value width] of RecurrenceGated; GatedNormBackward replaces it by that of RecurrenceOutput.</summary>
+    GradRecurrenceOutput,
+
+    /// <summary>[T, q] what attention's output is gated by.</summary>
+    AttentionGate,
+
+    /// <summary>[T, q] attention's output, gated.</summary>
+    AttentionGated,
+
+    /// <summary>[T, q].</summary>
+    GradAttentionGate,
+
     /// <summary>
     /// [T, ranks] a product's input times the A of its adapters; which product is in <see cref="Operand.Weight"/>. Those of a program
     /// follow each other in one place.

@@ -14,7 +14,9 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     {
         var a = recipe.Activations;
         long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = kind?.FfnDim ?? 0;
-        long q = model.QueryDim, kv = kind is { ConvolutionTaps: { } taps } ? StateColumns(taps) : 2L * model.KvDim;
+        long q = model.QueryDim, kv = kind is { HasState: true } ? StateColumns(kind) : 2L * model.KvDim;
+        var r = kind?.Recurrence;
+        var passed = r is null ? a : DType.Float32; // states, and what goes in and comes out, are of fp32 whatever activations are
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
         TensorPlace Rows(DType type, long columns) => Scratch(type, t, columns) with { Tokens = TokenAxis.Rows };
         TensorPlace Routed(DType type, long columns)
@@ -47,8 +49,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Input => Tokens(Roles.Input, a, d),
             TensorName.Output => Tokens(Roles.Output, a, d),
             TensorName.GradStream => Tokens(Roles.GradStream, a, d),
-            TensorName.KvPiece => geometry.Cache is null ? Own(Roles.Kv, a, t, kv) : Rows(a, kv),
-            TensorName.KvWindow => Own(Roles.Kv, a, geometry.WindowRows, kv),
+            TensorName.KvPiece => geometry.Cache is null ? Own(Roles.Kv, passed, t, kv) : Rows(a, kv),
+            TensorName.KvWindow => Own(Roles.Kv, passed, geometry.WindowRows, kv),
             TensorName.KvSegment => Own(Roles.Kv, a, t, kv),
             TensorName.GradKvPiece => Own(Roles.GradKv, DType.Float32, t, kv),
             TensorName.GradKvWindow => Own(Roles.GradKv, DType.Float32, geometry.WindowRows, kv),
@@ -60,8 +62,13 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Rows(DType.Float32, Statistics),
             TensorName.ConvolutionInput or TensorName.GradConvolutionInput => Rows(a, 3 * d),
             TensorName.ConvolutionOutput or TensorName.GradConvolutionOutput => Rows(a, d),
+            TensorName.RecurrenceInput or TensorName.GradRecurrenceInput => Rows(a, r!.InputWidth),
+            TensorName.Channels or TensorName.GradChannels => Rows(DType.Float32, r!.Channels),
+            TensorName.RecurrenceOutput => Rows(DType.Float32, r!.ValueWidth),
+            TensorName.RecurrenceGated or TensorName.GradRecurrenceOutput => Rows(a, r!.ValueWidth),
             TensorName.Qkv or TensorName.GradQkv or TensorName.UnscaledQkv => Rows(a, kind is { SharesKv: true } ? q : q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
+            TensorName.AttentionGate or TensorName.AttentionGated or TensorName.GradAttentionGate => Rows(a, q),
             TensorName.AttentionSums => Scratch(
                 DType.Float32,
                 KernelWorkspace.AttentionForward(CudnnForward, t, model.HeadCount, model.HeadDim).Value / sizeof(float),
@@ -134,9 +141,10 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     /// A chunk's state lies in as many rows as the chunk has tokens, as keys and values do, so that windows of both kinds are cut alike;
     /// columns are whole packs of 16 bytes.
     /// </summary>
-    private long StateColumns(int taps)
+    private long StateColumns(LayerKind of)
     {
-        long values = (taps - 1L) * model.ModelDim, t = geometry.ChunkTokens;
+        long values = of.Recurrence is { } r ? r.ConvolutionState + r.HeadStates : (of.ConvolutionTaps!.Value - 1L) * model.ModelDim;
+        long t = geometry.ChunkTokens;
         return ((((values + t - 1) / t) + 7) / 8) * 8;
     }
 
@@ -150,7 +158,9 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 ? Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d))
                 : Bytes.Max(KernelWorkspace.LayerNorm(t, d), KernelWorkspace.LayerNorm(th, d));
             var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim, model.KeyNormDim) : Bytes.Zero;
-            var taps = kind is { ConvolutionTaps: { } k } ? KernelWorkspace.Convolution(t, d, k) : Bytes.Zero;
+            var taps = kind is { ConvolutionTaps: { } k } ? KernelWorkspace.Convolution(t, d, k)
+                : kind?.Recurrence is { } r ? KernelWorkspace.OfRecurrence(t, r)
+                : Bytes.Zero;
             var routing = kind is { Experts: { } e } ? KernelWorkspace.Routing(t, e.Count, e.PerToken) : Bytes.Zero;
             return Bytes.Max(Bytes.Max(Bytes.Max(norms, taps), Bytes.Max(KernelWorkspace.CrossEntropy(th), heads)), routing);
         }

@@ -54,6 +54,9 @@ public sealed record ModelConfig
     /// <summary>The head multiplies by the embedding table; one parameter, one gradient.</summary>
     public bool TiedEmbedding { get; init; }
 
+    /// <summary>Attention's output is multiplied by the sigmoid of a product of its own, of the width of the queries (Qwen3.5).</summary>
+    public bool AttentionGate { get; init; }
+
     /// <summary>RMS norm of queries and keys (Qwen3).</summary>
     public bool QkNorm { get; init; }
 
@@ -303,7 +306,8 @@ public sealed record ModelConfig
     /// <summary>
     /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, and within its window
     /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim, of frozen matrices two
-    /// thirds, of a layer that no backward passes one third of both; the head: 6*S*D*V, 4*S*D*V where it is frozen).
+    /// thirds, of a layer that no backward passes one third of both; a state is read twice and written once by each token, in place of
+    /// attention; the head: 6*S*D*V, 4*S*D*V where it is frozen).
     /// </summary>
     public double ModelFlops(long seqlen) =>
         Layers
@@ -343,8 +347,12 @@ public sealed record ModelConfig
             ? DecoderParameters.Of(this, kind).Where(p => p.IsMatrix && kind.FrozenWeights.Has(p.Name)).Sum(p => ActiveCount(kind, p))
             : 0;
         double experts = kind.Experts is { } e ? (3.0 * e.PerToken * e.Dim) + e.RouterRows : 0;
-        double mixing = kind.Attends ? (2.0 * ModelDim * QueryDim) + keysAndValues : 4.0 * ModelDim * ModelDim;
-        double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim : 0;
+        double mixing = kind.Attends ? ((AttentionGate ? 3.0 : 2.0) * ModelDim * QueryDim) + keysAndValues
+            : kind.Recurrence is { } r ? (double)ModelDim * (r.InputWidth + r.ValueWidth)
+            : 4.0 * ModelDim * ModelDim;
+        double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim
+            : kind.Recurrence is { } s ? (hasBackward ? 18.0 : 6.0) * seqlen * s.HeadStates
+            : 0;
         return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim) + (experts * ModelDim)))
             - ((kind.Frozen ? 0.0 : 2.0) * seqlen * frozen)
             + ((hasBackward ? 6.0 : 2.0) * seqlen * AdapterParameterCount(kind))

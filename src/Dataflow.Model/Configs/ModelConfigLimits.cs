@@ -126,7 +126,7 @@ internal static class ModelConfigLimits
 
         if (pattern is { SharesKv: true, HasStates: true })
         {
-            faults.Add($"{layers} has layers with shares_kv and layers with a convolution, which one model cannot have both of");
+            faults.Add($"{layers} has layers with shares_kv and layers with a state, which one model cannot have both of");
         }
 
         foreach (var kind in pattern.Kinds)
@@ -136,9 +136,14 @@ internal static class ModelConfigLimits
                 faults.Add($"the convolution of {layers} must have from 2 to {MostTaps} taps, found {kind.ConvolutionTaps}");
             }
 
-            if (kind is { ConvolutionTaps: not null, Window: not null })
+            if (kind is { Attends: false, Window: not null })
             {
                 faults.Add($"{layers} has a layer with a convolution and a window, and without attention there is no window");
+            }
+
+            if (kind.Recurrence is { } recurrence)
+            {
+                RecurrenceFaults(recurrence, layers, faults);
             }
 
             if (kind.Experts is { } experts)
@@ -189,6 +194,27 @@ internal static class ModelConfigLimits
             if (value != Unknown && (value < 1 || value > most) && !faults.Contains(fault))
             {
                 faults.Add(fault);
+            }
+        }
+    }
+
+    private static void RecurrenceFaults(Recurrence of, string layers, List<string> faults)
+    {
+        Between("linear_num_key_heads", of.KeyHeads, 1, Dim);
+        Between("linear_num_value_heads", of.Heads, 1, Dim);
+        Between("linear_key_head_dim", of.KeyDim, 1, HeadDim);
+        Between("linear_value_head_dim", of.ValueDim, 1, HeadDim);
+        Between("linear_conv_kernel_dim", of.Taps, 2, MostTaps);
+        if (of is { KeyHeads: > 0, Heads: > 0 } && of.Heads % of.KeyHeads != 0)
+        {
+            faults.Add($"linear_num_value_heads {of.Heads} is not a multiple of linear_num_key_heads {of.KeyHeads}");
+        }
+
+        void Between(string key, int value, int least, int most)
+        {
+            if (value != Unknown && (value < least || value > most))
+            {
+                faults.Add($"{key} of {layers} must be from {least} to {most}, found {value}");
             }
         }
     }

@@ -74,6 +74,30 @@ public enum Kernel
     /// <summary>Gradients of b|c|h [T, 3 D], of the taps and of what came before the chunk.</summary>
     GatedConvolutionBackward,
 
+    /// <summary>y [T, C] = silu(conv(x)): a causal convolution of each column alone, within documents.</summary>
+    CausalConvolutionForward,
+
+    /// <summary>Gradients of x [T, C], of the taps and of what came before the chunk.</summary>
+    CausalConvolutionBackward,
+
+    /// <summary>y [T, heads x width] of states that tokens change and read, by the gated delta rule, within documents.</summary>
+    LinearRecurrenceForward,
+
+    /// <summary>Gradients of all that the states are made of, and of the state before the chunk.</summary>
+    LinearRecurrenceBackward,
+
+    /// <summary>y = w x rstd silu(z), with rstd of each head's part of the rows of x [T, heads x width].</summary>
+    GatedNormForward,
+
+    /// <summary>Gradients of x and z [T, heads x width] and of w [width].</summary>
+    GatedNormBackward,
+
+    /// <summary>y [T, q] = x sigma(gate).</summary>
+    OutputGateForward,
+
+    /// <summary>Gradients of x and of the gate [T, q].</summary>
+    OutputGateBackward,
+
     /// <summary>ffn [T, F] = activation(gate) up, of gate|up [T, 2 F].</summary>
     GatedActivationForward,
 

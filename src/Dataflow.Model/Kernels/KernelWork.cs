@@ -40,8 +40,8 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
         {
             Kernel.GemmForward or Kernel.GemmInputGradient or Kernel.GemmWeightGradient => KernelClass.Gemm,
             Kernel.GroupedGemmForward or Kernel.GroupedGemmInputGradient or Kernel.GroupedGemmWeightGradient => KernelClass.Gemm,
-            Kernel.AttentionForward or Kernel.AttentionSegmentForward => KernelClass.AttentionForward,
-            Kernel.AttentionBackward or Kernel.AttentionSegmentBackward => KernelClass.AttentionBackward,
+            Kernel.AttentionForward or Kernel.AttentionSegmentForward or Kernel.LinearRecurrenceForward => KernelClass.AttentionForward,
+            Kernel.AttentionBackward or Kernel.AttentionSegmentBackward or Kernel.LinearRecurrenceBackward => KernelClass.AttentionBackward,
             _ => KernelClass.Memory,
         };
 

@@ -43,6 +43,45 @@ public static class KernelWorkspace
     public static Bytes Routing(long tokens, int experts, int perToken) =>
         new(((tokens * perToken) + (Up(tokens, RoutingGroupTokens(tokens)) * experts)) * sizeof(int));
 
+    /// <summary>Tokens of a block of a recurrence.</summary>
+    public const int RecurrenceRows = 64;
+
+    /// <summary>Blocks of a chunk.</summary>
+    public static int RecurrenceBlocks(long rows) => (int)Up(rows, RecurrenceRows);
+
+    /// <summary>Columns of values that one block of threads computes.</summary>
+    public static int RecurrenceColumns(Recurrence shape) => Math.Min(64, shape.ValueDim);
+
+    /// <summary>Of LinearRecurrence, in the order of kernels/linear_recurrence.cu, whose head says what each part is.</summary>
+    public static Bytes LinearRecurrence(long rows, Recurrence shape) =>
+        RecurrenceKept(rows, shape) + RecurrenceTokens(rows, shape) + new Bytes(2 * rows * shape.Heads * sizeof(float));
+
+    /// <summary>Of these, the states before all blocks, and what blocks of threads keep of a block of tokens.</summary>
+    public static Bytes RecurrenceKept(long rows, Recurrence shape)
+    {
+        long columns = RecurrenceColumns(shape), states = (long)shape.KeyDim * shape.ValueDim;
+        long kept = (RecurrenceRows * ((2L * shape.KeyDim) + (4 * columns) + (6L * RecurrenceRows))) + (2 * shape.KeyDim * columns);
+        return new(shape.Heads * ((RecurrenceBlocks(rows) * states) + (RecurrenceRuns(shape) * kept)) * sizeof(float));
+    }
+
+    /// <summary>Of these, what each leaves of each token: gradients of query, key and both gates.</summary>
+    public static Bytes RecurrenceTokens(long rows, Recurrence shape) =>
+        new(shape.Heads * RecurrenceRuns(shape) * rows * ((2L * shape.KeyDim) + 2) * sizeof(float));
+
+    private static long RecurrenceRuns(Recurrence shape) => Up(shape.ValueDim, RecurrenceColumns(shape));
+
+    /// <summary>The most of the kernels of a layer with a recurrence.</summary>
+    public static Bytes OfRecurrence(long rows, Recurrence shape) =>
+        Bytes.Max(
+            LinearRecurrence(rows, shape),
+            Bytes.Max(Convolution(rows, shape.Channels, shape.Taps), GatedNorm(rows, shape.ValueDim)));
+
+    /// <summary>Rows whose contributions to a gated norm's gradient one block adds up.</summary>
+    public static int GatedNormGroupRows(long rows) => (int)Math.Max(4, Up(rows, 256));
+
+    /// <summary>Of GatedNormBackward: a row of fp32 sums per group.</summary>
+    public static Bytes GatedNorm(long rows, long width) => new(Up(rows, GatedNormGroupRows(rows)) * width * sizeof(float));
+
     /// <summary>Of CrossEntropy: an fp64 loss a row.</summary>
     public static Bytes CrossEntropy(long rows) => new(rows * sizeof(double));
 

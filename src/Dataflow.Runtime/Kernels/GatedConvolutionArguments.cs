@@ -36,8 +36,8 @@ public readonly record struct GatedConvolutionForwardArguments : IKernelArgument
             X = at.Tensor(call.X),
             Taps = at.Tensor(call.Taps),
             At = at.Context(call.FirstKey),
-            Before = ConvolutionState.Before(call.States, call.Taps, call.FirstKey, at),
-            After = call.State is { } state ? ConvolutionState.After(state, call.Taps, at) : null,
+            Before = ChunkState.Before(call.States, call.FirstKey, ChunkState.OfTaps(call.Taps, at), at),
+            After = call.State is { } state ? ChunkState.After(state, ChunkState.OfTaps(call.Taps, at), at) : null,
             AfterBytes = call.State is { } piece ? at.ChunkTokens * at.Place(piece).RowSize : 0,
             Y = at.Tensor(call.Y),
         };
@@ -116,11 +116,11 @@ public readonly record struct GatedConvolutionBackwardArguments : IKernelArgumen
             X = at.Tensor(call.X),
             Taps = at.Tensor(call.Taps),
             At = context,
-            Before = ConvolutionState.Before(call.States, call.Taps, call.FirstKey, at),
+            Before = ChunkState.Before(call.States, call.FirstKey, ChunkState.OfTaps(call.Taps, at), at),
             GradY = at.Tensor(call.GradY),
             GradStates = at.Tensor(call.GradStates) with { Rows = context.Row + at.ChunkTokens },
-            GradBefore = ConvolutionState.Before(call.GradStates, call.Taps, call.FirstKey, at),
-            GradAfter = accumulate ? ConvolutionState.After(call.GradState, call.Taps, at) : null,
+            GradBefore = ChunkState.Before(call.GradStates, call.FirstKey, ChunkState.OfTaps(call.Taps, at), at),
+            GradAfter = accumulate ? ChunkState.After(call.GradState, ChunkState.OfTaps(call.Taps, at), at) : null,
             Accumulate = accumulate,
             GradX = at.Tensor(call.GradX),
             GradTaps = at.Tensor(call.GradTaps),
@@ -144,30 +144,6 @@ public readonly record struct GatedConvolutionBackwardArguments : IKernelArgumen
         accesses.Write(GradX);
         accesses.Sum(GradTaps, AccumulateTaps);
         accesses.Update(Workspace, KernelWorkspace.Convolution(X.Rows, Taps.Rows, Taps.Columns).Value);
-    }
-}
-
-/// <summary>
-/// Where states of a convolution are among those of a row's chunks, or their gradients: at the beginning of a chunk's rows.
-/// </summary>
-internal static class ConvolutionState
-{
-    /// <summary>That of the chunk before; null where there is none.</summary>
-    public static Tensor? Before(Operand states, Operand taps, Operand firstKey, in OpOperands at) =>
-        at.Context(firstKey).Row is > 0 and var row ? Of(at.Tensor(states), row - at.ChunkTokens, taps, at) : null;
-
-    /// <summary>That of the chunk itself, which has a name of its own.</summary>
-    public static Tensor After(Operand state, Operand taps, in OpOperands at) => Of(at.Tensor(state), 0, taps, at);
-
-    private static Tensor Of(Tensor states, int row, Operand taps, in OpOperands at)
-    {
-        var shape = at.Place(taps);
-        return new Tensor(
-            states.Address + (nuint)((long)row * states.Columns * states.Type.Size()),
-            states.Type,
-            (int)shape.Columns - 1,
-            (int)shape.Rows
-        );
     }
 }
 

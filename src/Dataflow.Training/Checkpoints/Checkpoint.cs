@@ -26,7 +26,11 @@ public sealed class Checkpoint : IDisposable
         ".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias",
     ];
 
-    private static readonly string[] s_others = ["vision_tower.", "vision_model.", "visual.", "multi_modal_projector.", "audio_tower."];
+    // What sees and hears, and what predicts several tokens.
+    private static readonly string[] s_others =
+    [
+        "vision_tower.", "vision_model.", "visual.", "multi_modal_projector.", "audio_tower.", "mtp.",
+    ];
 
     private readonly List<SafetensorsFile> _files;
     private readonly Dictionary<string, StoredTensor> _tensors;

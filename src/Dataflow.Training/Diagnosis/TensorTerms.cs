@@ -50,6 +50,10 @@ internal static class TensorTerms
             or TensorName.GradHeadNorm
             or TensorName.GradConvolutionInput
             or TensorName.GradConvolutionOutput
+            or TensorName.GradRecurrenceInput
+            or TensorName.GradRecurrenceOutput
+            or TensorName.GradChannels
+            or TensorName.GradAttentionGate
             or TensorName.GradProjection => NonFiniteKind.ActivationGradient,
             _ => NonFiniteKind.ForwardValue,
         };
@@ -90,6 +94,16 @@ internal static class TensorTerms
             TensorName.ConvolutionOutput => "the output of a convolution",
             TensorName.GradConvolutionInput => "the gradient of what a convolution is of",
             TensorName.GradConvolutionOutput => "the gradient of a convolution's output",
+            TensorName.RecurrenceInput => "what a recurrence is of",
+            TensorName.Channels => "the queries, keys and values of a recurrence",
+            TensorName.RecurrenceOutput => "the output of a recurrence",
+            TensorName.RecurrenceGated => "the gated output of a recurrence",
+            TensorName.AttentionGate => "what attention's output is gated by",
+            TensorName.AttentionGated => "the gated output of attention",
+            TensorName.GradRecurrenceInput => "the gradient of what a recurrence is of",
+            TensorName.GradChannels => "the gradient of the queries, keys and values of a recurrence",
+            TensorName.GradRecurrenceOutput => "the gradient of a recurrence's output",
+            TensorName.GradAttentionGate => "the gradient of what attention's output is gated by",
             TensorName.GradProjection => "the gradient of a projection",
             TensorName.GradLogits => "the gradient of the logits",
             TensorName.GradHeadSum or TensorName.GradHeadNorm => "the gradient of the normed input of the head",

@@ -32,6 +32,14 @@ public static class WeightInitialiser
             case InitialValues.Uniform uniform:
                 FillUniform(key, firstElement, uniform.Bound, destination);
                 break;
+            case InitialValues.LogarithmOfUniform { Least: var least, Most: var most }:
+                FillUniform(key, firstElement, 1, destination);
+                foreach (ref float value in destination)
+                {
+                    value = (float)Logarithm(least + ((most - least) * 0.5 * (1 + (double)value)));
+                }
+
+                break;
             default:
                 throw new InvalidOperationException($"{tensor.Name} has no initial values");
         }
@@ -44,6 +52,22 @@ public static class WeightInitialiser
     {
         ulong identity = ((ulong)weights.Kind << 48) | ((ulong)weights.Layer.Index << 16) | (ulong)name;
         return SplitMix64.Mix(SplitMix64.Mix(seed) + identity);
+    }
+
+    /// <summary>
+    /// Of a positive number: that of its power of two, and the series of the area tangent for what is left, between 1 and 2.
+    /// </summary>
+    private static double Logarithm(double x)
+    {
+        const double Two = 0.69314718055994531;
+        int power = Math.ILogB(x);
+        double rest = Math.ScaleB(x, -power), ratio = (rest - 1) / (rest + 1), square = ratio * ratio, sum = 0;
+        for (int term = 35; term > 0; term -= 2)
+        {
+            sum = (sum * square) + (2.0 / term);
+        }
+
+        return (power * Two) + (ratio * sum);
     }
 
     private static void FillUniform(ulong key, long first, double bound, Span<float> destination)

@@ -81,8 +81,8 @@ internal sealed class GenerationModel : IDisposable
         if (request.Model.HasStates)
         {
             throw new UserErrorException(
-                $"{request.Model.Name} has layers with a convolution in place of attention, and sequences of such models cannot be "
-                    + "continued yet; they can be trained, evaluated and exported"
+                $"{request.Model.Name} has layers with a convolution or a state in place of attention, and sequences of such "
+                    + "models cannot be continued yet; they can be trained, evaluated and exported"
             );
         }
 

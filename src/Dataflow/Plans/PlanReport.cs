@@ -234,7 +234,10 @@ public static class PlanReport
         string shared = kind.SharesKv ? "keys and values of a layer below" : "";
         string convolution = kind.ConvolutionTaps is { } taps ? $"a convolution over {taps} tokens in place of attention" : "";
         string experts = kind.Experts is { } e ? $"{e.PerToken} of {e.Count} experts of {e.Dim}" : "";
-        string[] notes = [experts, convolution, window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
+        string recurrence = kind.Recurrence is { } r
+            ? $"linear attention of {r.Heads} heads with states of {r.KeyDim} x {r.ValueDim} in place of attention"
+            : "";
+        string[] notes = [experts, convolution, recurrence, window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
         if (kind is { Experts: not null, FfnDim: 0 })
         {

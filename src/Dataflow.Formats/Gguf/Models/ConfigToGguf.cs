@@ -136,7 +136,7 @@ internal static class ConfigToGguf
         return property.Name switch
         {
             nameof(ModelConfig.Pattern) when wanted.SharesKv => "layers that share keys and values",
-            nameof(ModelConfig.Pattern) when wanted.HasStates => "layers with a convolution in place of attention",
+            nameof(ModelConfig.Pattern) when wanted.HasStates => "layers with a convolution or a state in place of attention",
             nameof(ModelConfig.Pattern) when wanted.HasExperts => "mixtures of experts",
             nameof(ModelConfig.Pattern) => "attention windows in other layers, or positions of their own",
             nameof(ModelConfig.RopeScaling) => "this stretch of positions",

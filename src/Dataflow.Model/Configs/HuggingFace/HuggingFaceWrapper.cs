@@ -18,6 +18,7 @@ internal static class HuggingFaceWrapper
         ["gemma3"] = "gemma3_text",
         ["mistral3"] = "mistral",
         ["qwen3_vl"] = "qwen3",
+        ["qwen3_5"] = "qwen3_5_text",
     };
 
     /// <summary>The text model's config, in the form of one that stands alone; null if the file is no wrapper that is known.</summary>

@@ -1,0 +1,120 @@
+#include <algorithm>
+#include <array>
+
+#include "kernel_test.h"
+
+namespace
+{
+
+struct Gate
+{
+    double value, slope;
+};
+
+Gate silu(double z)
+{
+    const double open = 1 / (1 + std::exp(-z));
+    return Gate{z * open, open * (1 + z * (1 - open))};
+}
+
+// Against the definition in float64.
+template <typename T> void check_norm(int rows, int heads, int width)
+{
+    const float epsilon = 1e-3f;
+    const int columns = heads * width, stride = columns + 1, group_rows = std::max(4, static_cast<int>(divided_up(rows, 256)));
+    const uint32_t groups = divided_up(rows, group_rows);
+    const std::string where = std::to_string(rows) + " rows, " + std::to_string(heads) + " heads of " + std::to_string(width);
+    Numbers numbers(width);
+    const std::vector<float> x = numbers.many<float>(static_cast<size_t>(rows) * columns);
+    const std::vector<T> z = numbers.many<T>(static_cast<size_t>(rows) * stride, 3), w = numbers.many<T>(width),
+                         dy = numbers.many<T>(static_cast<size_t>(rows) * columns);
+    Array<float> device_x(x), partials(static_cast<size_t>(groups) * width);
+    Array<T> device_z(z), device_w(w), y(x.size()), gradient(dy), dz(std::vector<T>(z.size(), rounded<T>(0)));
+    kernel("gated_norm", std::string("gated_norm_forward_") + Type<T>::Name)
+        .run({groups}, {128}, 0, device_x.device(), device_z.device(), device_w.device(), y.device(), epsilon, rows, heads, width, stride,
+            group_rows);
+    kernel("gated_norm", std::string("gated_norm_backward_") + Type<T>::Name)
+        .run({groups}, {128}, 0, gradient.device(), device_x.device(), device_z.device(), device_w.device(), dz.device(),
+            partials.device(), epsilon, rows, heads, width, stride, stride, group_rows);
+    const std::vector<T> normed = y.host(), dx = gradient.host(), dgate = dz.host();
+    const std::vector<float> sums = partials.host();
+    std::vector<double> dw(width);
+    for (int t = 0; t < rows; t++)
+    {
+        for (int h = 0; h < heads; h++)
+        {
+            const size_t at = static_cast<size_t>(t) * columns + h * width, gate = static_cast<size_t>(t) * stride + h * width;
+            double squares = 0, dot = 0;
+            for (int j = 0; j < width; j++)
+            {
+                squares += static_cast<double>(x[at + j]) * x[at + j];
+                dot += to_float(dy[at + j]) * to_float(w[j]) * silu(to_float(z[gate + j])).value * x[at + j];
+            }
+
+            const double root = 1 / std::sqrt(squares / width + epsilon);
+            for (int j = 0; j < width; j++)
+            {
+                const Gate by = silu(to_float(z[gate + j]));
+                const double n = x[at + j] * root, weighted = static_cast<double>(to_float(dy[at + j])) * to_float(w[j]);
+                const double size = 4 + root;
+                check_close(normed[at + j], to_float(w[j]) * n * by.value, size, 16, "y, " + where);
+                check_close(dgate[gate + j], weighted * n * by.slope, size, 16, "dz, " + where);
+                const double pull = x[at + j] * root * root * dot / width;
+                check_close(dx[at + j], root * (weighted * by.value - pull), size * root, 32, "dx, " + where);
+                dw[j] += to_float(dy[at + j]) * n * by.value;
+            }
+        }
+    }
+
+    for (int j = 0; j < width; j++)
+    {
+        double sum = 0;
+        for (uint32_t g = 0; g < groups; g++)
+        {
+            sum += sums[static_cast<size_t>(g) * width + j];
+        }
+
+        check_close(static_cast<float>(sum), dw[j], 4 * rows * heads, 16, "dw, " + where);
+    }
+}
+
+template <typename T> void check_output(int count)
+{
+    Numbers numbers(count);
+    const std::vector<T> x = numbers.many<T>(count), gate = numbers.many<T>(count, 5), dy = numbers.many<T>(count);
+    Array<T> device_x(x), device_gate(gate), y(x.size()), gradient(dy), dgate(x.size());
+    const uint32_t grid = divided_up(count, 256);
+    kernel("output_gate", std::string("output_gate_forward_") + Type<T>::Name)
+        .run({grid}, {256}, 0, device_x.device(), device_gate.device(), y.device(), int64_t{count});
+    kernel("output_gate", std::string("output_gate_backward_") + Type<T>::Name)
+        .run({grid}, {256}, 0, gradient.device(), device_x.device(), device_gate.device(), dgate.device(), int64_t{count});
+    const std::vector<T> gated = y.host(), dx = gradient.host(), dg = dgate.host();
+    for (int i = 0; i < count; i++)
+    {
+        const double open = 1 / (1 + std::exp(-static_cast<double>(to_float(gate[i]))));
+        const double passed = to_float(dy[i]) * open;
+        check_close(gated[i], to_float(x[i]) * open, 1, 8, "y");
+        check_close(dx[i], passed, 1, 8, "dx");
+        check_close(dg[i], passed * to_float(x[i]) * (1 - open), 1, 8, "dgate");
+    }
+}
+
+} // namespace
+
+TEST(GatedNormsOfHeadsAreThoseOfTheDefinition)
+{
+    for (const auto& [rows, heads, width] : std::vector<std::array<int, 3>>{{7, 3, 5}, {40, 2, 48}, {3, 1, 256}, {1, 5, 1}})
+    {
+        check_norm<float>(rows, heads, width);
+        check_norm<Bf16>(rows, heads, width);
+    }
+}
+
+TEST(GatedOutputsAreThoseOfTheDefinition)
+{
+    for (int count : {1, 255, 513})
+    {
+        check_output<float>(count);
+        check_output<Bf16>(count);
+    }
+}

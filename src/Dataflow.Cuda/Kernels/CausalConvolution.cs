@@ -1,0 +1,68 @@
+using Dataflow.Model;
+using Dataflow.Runtime;
+using static Dataflow.Cuda.Kernels.Launches;
+
+namespace Dataflow.Cuda.Kernels;
+
+/// <summary>kernels/causal_convolution.cu.</summary>
+internal sealed class CausalConvolution(KernelLibrary library, ColumnSum columnSum)
+{
+    private readonly TypedFunction forward = library.Typed("causal_convolution", "causal_convolution_forward");
+    private readonly TypedFunction backward = library.Typed("causal_convolution", "causal_convolution_backward");
+
+    /// <inheritdoc cref="IKernels.CausalConvolutionForward"/>
+    public void Forward(CudaStream stream, in CausalConvolutionForwardArguments call)
+    {
+        long rest = call.After is { } after ? (call.AfterBytes - after.Bytes) / after.Type.Size() : 0;
+        forward[call.X.Type]
+            .Launch(
+                stream,
+                GatedConvolution.Shape(call.X.Rows, call.Taps.Rows),
+                At(call.X),
+                At(call.Taps),
+                At(call.At.FirstKey),
+                At(call.Before),
+                At(call.Y),
+                At(call.After),
+                checked((int)rest),
+                call.At.Row,
+                call.X.Rows,
+                call.Taps.Rows,
+                call.Taps.Columns,
+                call.X.Stride,
+                KernelWorkspace.ConvolutionGroupRows(call.X.Rows)
+            );
+    }
+
+    /// <inheritdoc cref="IKernels.CausalConvolutionBackward"/>
+    public void Backward(CudaStream stream, in CausalConvolutionBackwardArguments call)
+    {
+        var shape = GatedConvolution.Shape(call.X.Rows, call.Taps.Rows);
+        backward[call.X.Type]
+            .Launch(
+                stream,
+                shape,
+                At(call.X),
+                At(call.Taps),
+                At(call.At.FirstKey),
+                At(call.Before),
+                At(call.GradY),
+                At(call.GradAfter),
+                At(call.GradBefore),
+                At(call.GradX),
+                At(call.GradTaps is null ? 0 : call.Workspace),
+                call.At.Row,
+                call.X.Rows,
+                call.Taps.Rows,
+                call.Taps.Columns,
+                call.X.Stride,
+                call.GradX.Stride,
+                KernelWorkspace.ConvolutionGroupRows(call.X.Rows)
+            );
+        if (call.GradTaps is { } taps)
+        {
+            var row = taps with { Rows = 1, Columns = taps.Rows * taps.Columns };
+            columnSum.Run(stream, call.Workspace, shape.Grid.Y, row, call.AccumulateTaps);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+namespace Dataflow.Model;
+
+/// <summary>y = w x rstd silu(z), rstd of each head's part of a row alone, with one w for all heads.</summary>
+public sealed record GatedNormForwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.GatedNormForward;
+
+    /// <summary>[T, heads x width].</summary>
+    public required Operand X { get; init; }
+
+    /// <summary>z, of the same shape.</summary>
+    public required Operand Gate { get; init; }
+
+    /// <summary>[width].</summary>
+    public required Operand Weight { get; init; }
+
+    /// <summary>[T, heads x width].</summary>
+    public required Operand Y { get; init; }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(X, Gate, Weight);
+        all.Write(Y);
+    }
+}
+
+/// <summary>The gradient of x in place of y's, z's, and dw (+)= its gradient.</summary>
+public sealed record GatedNormBackwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.GatedNormBackward;
+
+    /// <summary>[T, heads x width]: of y; becomes that of x.</summary>
+    public required Operand Gradient { get; init; }
+
+    /// <summary>[T, heads x width].</summary>
+    public required Operand X { get; init; }
+
+    /// <summary>z, of the same shape.</summary>
+    public required Operand Gate { get; init; }
+
+    /// <summary>[width].</summary>
+    public required Operand Weight { get; init; }
+
+    /// <summary>[T, heads x width].</summary>
+    public required Operand GradGate { get; init; }
+
+    /// <summary>[width]; null where it is frozen.</summary>
+    public required Operand? GradWeight { get; init; }
+
+    /// <summary>Sums of groups of tokens.</summary>
+    public required Operand Workspace { get; init; }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(X, Gate, Weight);
+        all.Write(GradGate, Workspace);
+        all.Update(Gradient, GradWeight);
+    }
+}
