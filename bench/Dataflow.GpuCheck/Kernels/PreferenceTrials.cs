@@ -8,7 +8,7 @@ internal static class PreferenceTrials
 {
     private const double Beta = 0.1;
 
-    /// <summary>preference.cu: sums of log-probabilities of documents, and the weights of targets that follow from those of a pair.</summary>
+    /// <summary>preference.cu: sums of log-probabilities of documents, and the weights of targets that follow from a pair's.</summary>
     public static KernelTrial Both(Workbench bench)
     {
         int rows = bench.Tokens, documents = Math.Max(2, rows / 200 * 2);
@@ -63,7 +63,8 @@ internal static class PreferenceTrials
                     sums[sequences[r]] += targets[r] < 0 ? 0 : statistics[2, r] - statistics[0, r] - Math.Log(statistics[1, r]);
                 }
 
-                compare.Add("weights", RowTrials.Row(bench, weights, 0), [.. Enumerable.Range(0, rows).Select(WeightOf)], Comparison.Single);
+                double[] want = [.. Enumerable.Range(0, rows).Select(WeightOf)];
+                compare.Add("weights", RowTrials.Row(bench, weights, 0), want, Comparison.Single);
 
                 double WeightOf(int row)
                 {
