@@ -45,6 +45,16 @@ public class SharedKvTests
         {
             ConvolutionTaps = i == 0 || random.Next(2) == 0 ? random.Next(2, 17) : null,
         })];
+        if (random.Next(2) == 0)
+        {
+            int heads = 2 * random.Next(1, 4), keys = random.Next(2, 40), values = random.Next(2, 40);
+            var recurrence = new Recurrence(KeyHeads: 2, heads, keys, values, Taps: random.Next(2, 6));
+            kinds =
+            [
+                .. kinds.Select(k => k.Attends || random.Next(2) == 0 ? k : k with { ConvolutionTaps = null, Recurrence = recurrence }),
+            ];
+        }
+
         model = model with { Frozen = null, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
         return random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
     }

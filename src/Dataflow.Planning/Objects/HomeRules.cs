@@ -104,10 +104,14 @@ internal static class HomeRules
             return Bytes.Zero;
         }
 
-        long homes = m.Pattern.Interleaves
-            ? TwoRounds(m, m.Pattern.Travelling + m.Sizes.ChunksPerGroup - 1, m.Layers) / m.Sizes.ChunksPerGroup
-            : Leaving(windows, slots, m.Sizes.GroupsPerRound);
-        return length * homes;
+        if (m.Pattern.Interleaves)
+        {
+            return length * (TwoRounds(m, m.Pattern.Travelling + m.Sizes.ChunksPerGroup - 1, m.Layers) / m.Sizes.ChunksPerGroup);
+        }
+
+        // Windows of states are shorter than those of keys and values, and those that stay may be these.
+        int staying = windows - Leaving(windows, slots, m.Sizes.GroupsPerRound);
+        return (m.Sizes.AllWindows * m.Sizes.GroupsPerRound) - (m.Sizes.LeastWindow * staying);
     }
 
     /// <summary>

@@ -30,6 +30,13 @@ internal sealed class MemorySizes
         WindowsWithBackward = windows.Count(l => l >= Layers - LayersWithBackward);
         SharedWithBackward = windows.Count(l => l >= Layers - LayersWithBackward && !workload.Model.IsLastToReadKv(new Layer(l)));
         SharesKv = workload.Model.SharesKv;
+        Bytes[] lengths =
+        [
+            .. workload.Model.Layers
+                .Skip(workload.Model.LayersWithoutBackward)
+                .Select(l => (programs[l].KvPieceSize * geometry.ChunksPerGroup).Aligned),
+        ];
+        (AllWindows, LeastWindow) = (lengths.Aggregate(Bytes.Zero, (sum, length) => sum + length), lengths.DefaultIfEmpty().Min());
         placesOfWindows = [.. Enumerable.Range(0, Layers).Select(l => windows.Count(w => w < l))];
         (ChunksPerGroup, GroupsPerRound) = (geometry.ChunksPerGroup, geometry.GroupsPerRound);
         (IsTied, IsCut) = (workload.Model.TiedEmbedding, programs.Vocabulary.AreCut);
@@ -37,7 +44,7 @@ internal sealed class MemorySizes
         Scratch = new ScratchSizes(workload, programs, workload.Kind.Updates() ? Optimizer.Scratch : Bytes.Zero);
         Owners = new ParameterOwners(workload.Model, programs);
         Rows = ObjectFamilies.Of(programs);
-        lengths = [.. Rows.Select(row => row.SlotLength(this).Aligned)];
+        this.lengths = [.. Rows.Select(row => row.SlotLength(this).Aligned)];
     }
 
     /// <summary>The workload.</summary>
@@ -81,6 +88,12 @@ internal sealed class MemorySizes
 
     /// <summary>Those of them that a backward passes.</summary>
     public int WindowsWithBackward { get; }
+
+    /// <summary>Bytes of a window of each layer that a backward passes: those with a state take less than those that attend.</summary>
+    public Bytes AllWindows { get; }
+
+    /// <summary>Of the shortest of these.</summary>
+    public Bytes LeastWindow { get; }
 
     /// <summary>Those of these that other layers read, too.</summary>
     public int SharedWithBackward { get; }
