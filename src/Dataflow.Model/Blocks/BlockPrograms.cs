@@ -177,7 +177,10 @@ public sealed class BlockPrograms
             var calls = WithWideBias(Paired(Weighted(callsOf(model))));
             program = layout.Lay(calls, WithWideBias(Paired(Weighted(pass(model)))), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
             cache[(name, rows)] = program = bySubChunk
-                ? program with { SubChunkCalls = calls.Count(c => c is not (CrossEntropyLossCall or ExpertLoadLossCall or PreferenceSumsCall)) }
+                ? program with
+                {
+                    SubChunkCalls = calls.Count(c => c is not (CrossEntropyLossCall or ExpertLoadLossCall or PreferenceSumsCall)),
+                }
                 : program;
         }
 

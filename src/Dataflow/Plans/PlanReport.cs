@@ -237,7 +237,8 @@ public static class PlanReport
         string recurrence = kind.Recurrence is { } r
             ? $"linear attention of {r.Heads} heads with states of {r.KeyDim} x {r.ValueDim} in place of attention"
             : "";
-        string[] notes = [experts, convolution, recurrence, window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
+        string apart = kind.FfnApart ? "streamed apart" : "";
+        string[] notes = [experts, convolution, recurrence, window, positions, shared, scale, apart, frozen];
         notes = [.. notes.Where(n => n != "")];
         if (kind is { Experts: not null, FfnDim: 0 })
         {
