@@ -13,7 +13,10 @@ internal sealed class CorpusFlags
     private readonly Option<TextDocuments?> documents = Declare.Option<TextDocuments?>(
         "--documents", "UNIT", "what is a document in a text: file, line or paragraph [default: file]", t => CorpusValues.Documents(t));
     private readonly Option<string?> key = Declare.Option<string?>(
-        "--field", "NAME", "the key or column to take [default: text, prompt and completion, messages or conversations]", t => t);
+        "--field",
+        "NAME",
+        "the key or column to take [default: text, prompt and completion, messages, conversations, or prompt, chosen and rejected]",
+        t => t);
     private readonly Option<string?> template = Declare.Option<string?>(
         "--template", "FILE", "a chat template in place of the folder's", Values.FilePath);
     private readonly Option<string?> end = Declare.Option<string?>(
@@ -28,7 +31,9 @@ internal sealed class CorpusFlags
         "--pack", "HOW", "packed: documents side by side, each attending to itself; stream: one after the other, cut into rows",
         t => CorpusValues.Rows(t));
     private readonly Option<Overlong?> overlong = Declare.Option<Overlong?>(
-        "--overlong", "WHAT", "documents longer than a row: split, truncate or drop [default: texts split, others drop]",
+        "--overlong",
+        "WHAT",
+        "documents longer than a row: split, truncate or drop [default: texts split, pairs of answers refused, others drop]",
         t => CorpusValues.Overlong(t));
     private readonly Option<Shuffle?> shuffle = Declare.Option<Shuffle?>(
         "--shuffle", "HOW", "the order of documents: all, window (65,536 documents) or none [default: all; of texts: window]",

@@ -116,9 +116,13 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
         Watched(line);
     }
 
-    private static string Compared(PreferenceReport pairs) =>
-        $"{pairs.Pairs:N0} pairs: rewards {pairs.RewardChosen:0.000} and {pairs.RewardRejected:0.000}, margin {pairs.Margin:0.000}, "
-            + $"accuracy {pairs.Accuracy:0.0%}";
+    private static string Compared(PreferenceReport pairs)
+    {
+        // No zero has a sign.
+        static double Rounded(double value) => Math.Round(value, 3) + 0.0;
+        return $"{pairs.Pairs:N0} pairs: rewards {Rounded(pairs.RewardChosen):0.000} and {Rounded(pairs.RewardRejected):0.000}, "
+            + $"margin {Rounded(pairs.Margin):0.000}, accuracy {pairs.Accuracy:0.0%}";
+    }
 
     private void Finished(RunSummary summary)
     {
