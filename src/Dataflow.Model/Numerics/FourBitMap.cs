@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Dataflow.Model;
@@ -19,13 +18,14 @@ public sealed class FourBitMap
     private const int Infinity = 0x7F800000;
 
     // Ascending: the codes, and what a number must be above to have a code, or a later one of these.
-    private readonly ImmutableArray<byte> order;
+    private readonly Vector128<byte> codes;
     private readonly ImmutableArray<float> thresholds;
 
     private FourBitMap(params ImmutableArray<float> values)
     {
         Values = values;
-        order = [.. Enumerable.Range(0, CodeCount).OrderBy(c => values[c]).ThenBy(c => c).Select(c => (byte)c)];
+        byte[] order = [.. Enumerable.Range(0, CodeCount).OrderBy(c => values[c]).ThenBy(c => c).Select(c => (byte)c)];
+        codes = Vector128.Create(order);
         thresholds = [.. Enumerable.Range(1, CodeCount - 1).Select(i => (values[order[i - 1]] + values[order[i]]) / 2)];
     }
 
@@ -54,7 +54,7 @@ public sealed class FourBitMap
             place += scaled > threshold ? 1 : 0;
         }
 
-        return order[place];
+        return codes[place];
     }
 
     /// <summary>Stores a block and returns its scale.</summary>
@@ -73,33 +73,19 @@ public sealed class FourBitMap
 
         float scale = most >= Infinity ? float.NaN : BitConverter.Int32BitsToSingle(most), divisor = Math.Max(scale, Least);
         float factor = 1 / divisor;
-        packed[..((block.Length + 1) / 2)].Clear();
-        Span<byte> codes = stackalloc byte[BlockElements];
-        for (int first = 0; first < block.Length; first += BlockElements)
+        int i = 0;
+        for (; !isShort && i + Vector512<float>.Count <= block.Length; i += Vector512<float>.Count)
         {
-            var some = block.Slice(first, Math.Min(BlockElements, block.Length - first));
-            if (isShort || some.Length % Vector512<float>.Count != 0)
-            {
-                for (int i = 0; i < some.Length; i++)
-                {
-                    codes[i] = CodeOf(Math.Clamp(isShort ? some[i] / divisor : some[i] * factor, -1, 1));
-                }
-            }
-            else
-            {
-                Codes(some, factor, codes);
-            }
-
-            if (some.Length % 2 != 0)
-            {
-                packed[(first + some.Length) / 2] = CodeOf(0);
-            }
-
-            for (int i = 0; i < some.Length; i++)
-            {
-                packed[(first + i) / 2] |= (byte)(i % 2 == 0 ? codes[i] << 4 : codes[i]);
-            }
+            Pack(Places(Vector512.Create(block[i..]) * factor), packed[(i / 2)..]);
         }
+
+        for (; i < block.Length; i += 2)
+        {
+            int first = Code(block[i]), second = i + 1 < block.Length ? Code(block[i + 1]) : CodeOf(0);
+            packed[i / 2] = (byte)((first << 4) | second);
+        }
+
+        int Code(float number) => CodeOf(Math.Clamp(isShort ? number / divisor : number * factor, -1, 1));
 
         return scale;
     }
@@ -117,22 +103,26 @@ public sealed class FourBitMap
         }
     }
 
-    private void Codes(ReadOnlySpan<float> numbers, float factor, Span<byte> codes)
+    /// <summary>How many values each number is above, by their ascending order.</summary>
+    private Vector128<byte> Places(Vector512<float> scaled)
     {
-        for (int i = 0; i < numbers.Length; i += Vector512<float>.Count)
+        scaled = Vector512.Min(Vector512.Max(scaled, Vector512.Create(-1f)), Vector512.Create(1f));
+        var places = Vector512<int>.Zero;
+        foreach (float threshold in thresholds)
         {
-            var scaled = Vector512.Create(numbers[i..]) * factor;
-            scaled = Vector512.Min(Vector512.Max(scaled, Vector512.Create(-1f)), Vector512.Create(1f));
-            var places = Vector512<int>.Zero;
-            foreach (float threshold in thresholds)
-            {
-                places -= Vector512.GreaterThan(scaled, Vector512.Create(threshold)).AsInt32();
-            }
-
-            for (int j = 0; j < Vector512<int>.Count; j++)
-            {
-                codes[i + j] = order[places[j]];
-            }
+            places -= Vector512.GreaterThan(scaled, Vector512.Create(threshold)).AsInt32();
         }
+
+        var half = Vector256.Narrow(places.GetLower(), places.GetUpper());
+        return Vector128.Narrow(half.GetLower(), half.GetUpper()).AsByte();
+    }
+
+    /// <summary>The codes of 16 places, two a byte.</summary>
+    private void Pack(Vector128<byte> places, Span<byte> packed)
+    {
+        // The first of a pair is in the low byte.
+        var pairs = Vector128.Shuffle(codes, places).AsUInt16();
+        var bytes = Vector128.Narrow(((pairs << 4) | (pairs >> 8)) & Vector128.Create((ushort)0xFF), Vector128<ushort>.Zero);
+        bytes.GetLower().CopyTo(packed);
     }
 }
