@@ -80,7 +80,8 @@ public class LayerPatternTests
     [InlineData("[]", "layers must be a list of objects, found []")]
     [InlineData(
         "[{\"ffn_dim\": 176, \"widnow\": 3}]",
-        "layers: widnow is not a key of a layer (these are: ffn_dim, window, ffn_apart, frozen, frozen_dtype, shares_kv, convolution, experts)"
+        "layers: widnow is not a key of a layer (these are: ffn_dim, window, ffn_apart, frozen, frozen_dtype, shares_kv, convolution, "
+            + "experts)"
     )]
     [InlineData("[{\"window\": 3}]", "layers: ffn_dim is missing")]
     [InlineData("[{\"ffn_dim\": 176, \"window\": 0}]", "window of layers must be at least 1, found 0")]

@@ -113,6 +113,9 @@ public static class GeometryLimits
     /// <summary>What is in the way of pairs; null: nothing.</summary>
     public static string? PairFault(ModelConfig model, int seqlen) =>
         seqlen < PairTable.LeastTokens ? $"rows have {seqlen} tokens, and a pair has at least {PairTable.LeastTokens}"
+        : model.Balances
+            ? $"{model.Name} has a load-balancing loss, which is not there beside a loss of pairs; set router_aux_loss_coef to 0 in its "
+                + "config.json"
         : model.MayCutVocabulary ? null
         : $"a loss of pairs computes the head of {model.Name} in two passes, which is not there for heads with a bias, for learned "
             + "positions, and for embeddings or heads that are adapted or trained otherwise than the rest; train another model, or "

@@ -185,8 +185,8 @@ public sealed record ModelConfig
     /// <summary>There is a load-balancing loss.</summary>
     public bool Balances => BalanceWeight > 0;
 
-    /// <summary>Experts of its sparse layers, which all have as many.</summary>
-    public int BalancedExperts => Pattern!.Kinds.First(k => k.Experts is not null).Experts!.Count;
+    /// <summary>Experts of its sparse layers, which all have as many; 0 where it has none.</summary>
+    public int BalancedExperts => Pattern?.Kinds.FirstOrDefault(k => k.Experts is not null)?.Experts?.Count ?? 0;
 
     /// <summary>
     /// By what the sum over experts of count times sum of probabilities counts in the loss of a step: weight x E / R^2, R being the rows
