@@ -2,7 +2,9 @@
 //
 // logits [tokens, columns] fp32, of which the first `experts` are chosen by, `per_token` of each token; where `gated`, one more is the gate
 // of an expert that every token has. A token's experts are those of its largest logits, on a tie the lower index; rows are ordered by
-// expert, those of one by token. Scores: softmax over all experts (mode 0) or over the chosen ones (mode 1); the logistic function of each
+// expert, those of one by token. Where there is a correction [experts] fp32, they are those of the largest score plus correction, the
+// score being the softmax over all experts in modes 0 and 1.
+// Scores: softmax over all experts (mode 0) or over the chosen ones (mode 1); the logistic function of each
 // (mode 2), divided by their sum over the chosen ones (mode 3). Weights are scores times `scale`.
 //
 // routing_choose: choices [tokens, per_token] int32, the largest first; by_choice [tokens, per_token] fp32, their weights; shared [tokens]
@@ -15,112 +17,11 @@
 // routing_backward_<f32|bf16>: gradient [tokens, columns] of the logits, from grad_weights [rows] fp32, and grad_shared [tokens] fp32
 //   where there is a gate; what is chosen is taken as given. Where there is a load [experts] fp32, the gradient of factor times the sum
 //   over experts of load[e] times its probability, the softmax over all, is added. A warp a token: grid ceil(tokens / 8); block 256.
-// load_group: sums [groups, experts] fp32, each expert's probabilities, the softmax over all, added up over the tokens of a group.
-//   grid groups; block 256; dynamic shared memory: 8 * 2 * columns floats.
-// load_add: load [2, experts] fp32 (+)= the rows of each expert, and the sums of all groups. grid 1; block 256.
-// load_loss: loss += factor / loss scale times the sum over experts of load[0, e] load[1, e]. grid 1; block 32.
 // fp32; a group has group_tokens tokens; dynamic shared memory: none, of choose and backward 8 * (2 * columns) floats.
-#include "device.cuh"
+#include "routing_scores.cuh"
 
-const int Warps = 8;
-const int AllSoftmax = 0;
-const int ChosenSoftmax = 1;
-const int DividedSigmoid = 3;
-const float LeastDivisor = 1e-20f; // as DeepSeek-V3 has it
-#define INFINITY_F bits_to_float(0x7f800000u)
-
-struct Router
-{
-    int32 tokens;
-    int32 experts;
-    int32 per_token;
-    int32 gated;
-    int32 mode;
-    float scale;
-};
-
-DEVICE float logistic(float x) { return 1.0f / (1.0f + expf(-x)); }
-
-// What one warp has of shared memory.
-DEVICE float* own_shared(float* shared, const Router& router) { return shared + threadIdx.x / 32 * 2 * (router.experts + router.gated); }
-
-// Scores of one token into shared memory, and what they are to be divided by besides. Called by a warp.
-DEVICE float score(const Router& router, const float* logits, const int32* chosen, float* scores)
-{
-    const int32 lane = threadIdx.x % 32;
-    warp_barrier();
-    if (router.mode > ChosenSoftmax)
-    {
-        for (int32 e = lane; e < router.experts; e += 32)
-        {
-            scores[e] = logistic(logits[e]);
-        }
-
-        warp_barrier();
-        float sum = LeastDivisor;
-        for (int32 j = 0; j < router.per_token; j++)
-        {
-            sum += scores[chosen[j]];
-        }
-
-        return router.mode == DividedSigmoid ? sum : 1.0f;
-    }
-
-    for (int32 e = lane; e < router.experts; e += 32)
-    {
-        scores[e] = 0;
-    }
-
-    warp_barrier();
-    const float most = logits[chosen[0]];
-    const int32 count = router.mode == ChosenSoftmax ? router.per_token : router.experts;
-    float sum = 0;
-    for (int32 i = lane; i < count; i += 32)
-    {
-        const int32 e = router.mode == ChosenSoftmax ? chosen[i] : i;
-        const float power = expf(logits[e] - most);
-        scores[e] = power;
-        sum += power;
-    }
-
-    sum = warp_sum(sum);
-    warp_barrier();
-    for (int32 e = lane; e < router.experts; e += 32)
-    {
-        scores[e] /= sum;
-    }
-
-    warp_barrier();
-    return 1.0f;
-}
-
-// The softmax over all experts into shared memory. Called by a warp.
-DEVICE void probabilities(int32 experts, const float* logits, float* result)
-{
-    const int32 lane = threadIdx.x % 32;
-    float most = -INFINITY_F;
-    for (int32 e = lane; e < experts; e += 32)
-    {
-        most = fmaxf(most, logits[e]);
-    }
-
-    most = warp_max(most);
-    float sum = 0;
-    for (int32 e = lane; e < experts; e += 32)
-    {
-        result[e] = expf(logits[e] - most);
-        sum += result[e];
-    }
-
-    sum = warp_sum(sum);
-    for (int32 e = lane; e < experts; e += 32)
-    {
-        result[e] /= sum;
-    }
-}
-
-extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* all, int32* choices, float* by_choice, float* shared_weights,
-    int32 tokens, int32 experts, int32 per_token, int32 gated, int32 mode, float scale)
+extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* all, const float* correction, int32* choices,
+    float* by_choice, float* shared_weights, int32 tokens, int32 experts, int32 per_token, int32 gated, int32 mode, float scale)
 {
     DYNAMIC_SHARED(memory);
     const Router router{tokens, experts, per_token, gated, mode, scale};
@@ -135,9 +36,19 @@ extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* al
     int32* chosen = choices + token * per_token;
     float* scores = own_shared(reinterpret_cast<float*>(memory), router);
     float* taken = scores + experts + gated;
+    const float* by = correction == nullptr ? logits : scores;
+    if (correction != nullptr && mode <= ChosenSoftmax)
+    {
+        probabilities(experts, logits, scores);
+    }
+
     for (int32 e = lane; e < experts; e += 32)
     {
         taken[e] = 0;
+        if (correction != nullptr)
+        {
+            scores[e] = (mode <= ChosenSoftmax ? scores[e] : logistic(logits[e])) + correction[e];
+        }
     }
 
     warp_barrier();
@@ -148,9 +59,9 @@ extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* al
         int32 at = -1;
         for (int32 e = lane; e < experts; e += 32)
         {
-            if (taken[e] == 0 && (at < 0 || logits[e] > best))
+            if (taken[e] == 0 && (at < 0 || by[e] > best))
             {
-                best = logits[e];
+                best = by[e];
                 at = e;
             }
         }
@@ -369,74 +280,3 @@ DEVICE void backward(const Router& router, float* memory, const float* all, cons
 
 BACKWARD(routing_backward_f32, float)
 BACKWARD(routing_backward_bf16, bf16)
-
-extern "C" __global__ void __launch_bounds__(256)
-    load_group(const float* all, float* sums, int32 tokens, int32 experts, int32 columns, int32 group_tokens)
-{
-    DYNAMIC_SHARED(memory);
-    const int32 lane = threadIdx.x % 32;
-    const int32 warp = threadIdx.x / 32;
-    float* scores = reinterpret_cast<float*>(memory) + warp * 2 * columns;
-    float* likely = scores + columns;
-    for (int32 e = lane; e < experts; e += 32)
-    {
-        likely[e] = 0;
-    }
-
-    const int32 first = blockIdx.x * group_tokens;
-    const int32 end = tokens - first < group_tokens ? tokens : first + group_tokens;
-    for (int32 t = first + warp; t < end; t += Warps)
-    {
-        probabilities(experts, all + (int64)t * columns, scores);
-        for (int32 e = lane; e < experts; e += 32)
-        {
-            likely[e] += scores[e];
-        }
-    }
-
-    block_barrier();
-    for (int32 e = threadIdx.x; e < experts; e += 256)
-    {
-        float sum = 0;
-        for (int32 w = 0; w < Warps; w++)
-        {
-            sum += reinterpret_cast<float*>(memory)[(w * 2 + 1) * columns + e];
-        }
-
-        sums[(int64)blockIdx.x * experts + e] = sum;
-    }
-}
-EXPORT_KERNEL(load_group)
-
-extern "C" __global__ void __launch_bounds__(256)
-    load_add(const float* sums, const int32* first, float* load, int32 groups, int32 experts, int32 adds)
-{
-    for (int32 e = threadIdx.x; e < experts; e += 256)
-    {
-        double likely = adds != 0 ? load[experts + e] : 0.0f;
-        for (int32 g = 0; g < groups; g++)
-        {
-            likely += sums[(int64)g * experts + e];
-        }
-
-        load[e] = (float)(first[e + 1] - first[e]) + (adds != 0 ? load[e] : 0.0f);
-        load[experts + e] = (float)likely;
-    }
-}
-EXPORT_KERNEL(load_add)
-
-extern "C" __global__ void __launch_bounds__(32) load_loss(const float* load, float* loss, const StepBlock* step, int32 experts, float factor)
-{
-    double sum = 0;
-    for (int32 e = threadIdx.x; e < experts; e += 32)
-    {
-        sum += (double)load[e] * load[experts + e];
-    }
-
-    sum = warp_sum(sum);
-    if (threadIdx.x == 0 && step->loss_scale > 0)
-    {
-        *loss = (float)(*loss + sum * factor / step->loss_scale);
-    }
-}
-EXPORT_KERNEL(load_loss)

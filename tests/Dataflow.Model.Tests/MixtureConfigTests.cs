@@ -63,7 +63,7 @@ public class MixtureConfigTests
 
     [Theory]
     [InlineData("\"num_experts_per_tok\": 8", "\"num_experts_per_tok\": 200", "experts of a token must be from 1 to 128, found 200")]
-    [InlineData("\"num_experts\": 128", "\"num_experts\": 0", "experts must be from 1 to 1024, found 0")]
+    [InlineData("\"num_experts\": 128", "\"num_experts\": 0", "experts must be from 1 to 512, found 0")]
     [InlineData("\"moe_intermediate_size\": 768", "\"moe_intermediate_size\": 0", "width of an expert must be from 1 to 1048576, found 0")]
     public void What_cannot_be_is_refused(string right, string wrong, string fault)
     {

@@ -17,7 +17,10 @@ public static unsafe class Routing
         int* choices = (int*)call.Choices, places = (int*)call.Places, tokens = (int*)call.Tokens, first = (int*)call.ExpertRows;
         float* weights = (float*)call.Weights;
         float* byChoice = (float*)call.Workspace;
-        team.For(logits.Rows, new ChoiceJob(Router.Of(mixture), logits, choices, byChoice, (float*)call.SharedWeights));
+        team.For(logits.Rows, new ChoiceJob(Router.Of(mixture), logits, (float*)call.Correction, choices, byChoice)
+        {
+            Shared = (float*)call.SharedWeights,
+        });
 
         new Span<int>(first, mixture.Count + 1).Clear();
         for (int i = 0; i < call.Rows; i++)
@@ -121,6 +124,22 @@ public static unsafe class Routing
             }
         }
 
+        /// <summary>What experts are chosen by where something is added to their scores.</summary>
+        public float* Corrected(float* logits, float* correction, float* result)
+        {
+            if (Score == RouterScore.Softmax)
+            {
+                Probabilities(logits, Experts, result);
+            }
+
+            for (int e = 0; e < Experts; e++)
+            {
+                result[e] = (Score == RouterScore.Softmax ? result[e] : Logistic(logits[e])) + correction[e];
+            }
+
+            return result;
+        }
+
         /// <summary>What weights are divided by besides.</summary>
         public float Divisor(float* scores, int* chosen)
         {
@@ -142,11 +161,16 @@ public static unsafe class Routing
         public bool Divides => Normalised && Score == RouterScore.Sigmoid;
     }
 
-    private readonly struct ChoiceJob(Router router, Matrix logits, int* choices, float* weights, float* shared) : IJob
+    private readonly struct ChoiceJob(Router router, Matrix logits, float* correction, int* choices, float* weights) : IJob
     {
+        public float* Shared { private get; init; }
+
         public void Run(int index, int worker)
         {
             float* z = (float*)logits.Row(index);
+            float* scores = stackalloc float[router.Experts];
+            float* corrected = stackalloc float[router.Experts];
+            float* by = correction == null ? z : router.Corrected(z, correction, corrected);
             int* chosen = choices + ((long)index * router.PerToken);
             for (int j = 0; j < router.PerToken; j++)
             {
@@ -154,7 +178,7 @@ public static unsafe class Routing
                 int best = -1;
                 for (int e = 0; e < router.Experts; e++)
                 {
-                    if (!new Span<int>(chosen, j).Contains(e) && (best < 0 || z[e] > z[best]))
+                    if (!new Span<int>(chosen, j).Contains(e) && (best < 0 || by[e] > by[best]))
                     {
                         best = e;
                     }
@@ -163,7 +187,6 @@ public static unsafe class Routing
                 chosen[j] = best;
             }
 
-            float* scores = stackalloc float[router.Experts];
             router.Scores(z, chosen, scores);
             float divisor = router.Divisor(scores, chosen);
             for (int j = 0; j < router.PerToken; j++)
@@ -173,7 +196,7 @@ public static unsafe class Routing
 
             if (router.GatesShared)
             {
-                shared[index] = Logistic(z[router.Experts]);
+                Shared[index] = Logistic(z[router.Experts]);
             }
         }
     }

@@ -4,7 +4,7 @@ using static Dataflow.Cuda.Kernels.Launches;
 
 namespace Dataflow.Cuda.Kernels;
 
-/// <summary>kernels/routing.cu.</summary>
+/// <summary>kernels/routing.cu and kernels/expert_load.cu.</summary>
 internal sealed class Routing(KernelLibrary library)
 {
     private const int Block = 256;
@@ -14,9 +14,9 @@ internal sealed class Routing(KernelLibrary library)
     private readonly CudaFunction count = library.Function("routing", "routing_count");
     private readonly CudaFunction scan = library.Function("routing", "routing_scan");
     private readonly CudaFunction place = library.Function("routing", "routing_place");
-    private readonly CudaFunction loadGroup = library.Function("routing", "load_group");
-    private readonly CudaFunction loadAdd = library.Function("routing", "load_add");
-    private readonly CudaFunction loadLoss = library.Function("routing", "load_loss");
+    private readonly CudaFunction loadGroup = library.Function("expert_load", "load_group");
+    private readonly CudaFunction loadAdd = library.Function("expert_load", "load_add");
+    private readonly CudaFunction loadLoss = library.Function("expert_load", "load_loss");
     private readonly TypedFunction backward = library.Typed("routing", "routing_backward");
 
     /// <inheritdoc cref="IKernels.Routing"/>
@@ -30,6 +30,7 @@ internal sealed class Routing(KernelLibrary library)
             stream,
             ByToken(mixture, tokens),
             At(call.Logits),
+            At(call.Correction),
             At(call.Choices),
             At(call.Workspace),
             At(call.SharedWeights),

@@ -53,6 +53,7 @@ internal static partial class DecoderBlock
             {
                 Mixture = experts,
                 Logits = RouterLogits,
+                Correction = experts.Corrected ? W(WeightName.RouterCorrection) : null,
                 Choices = Choices,
                 Places = Places,
                 Tokens = RoutedTokens,

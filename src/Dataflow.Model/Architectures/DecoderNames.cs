@@ -101,6 +101,11 @@ internal sealed record DecoderNames
     /// <summary>What the experts of a token are chosen by.</summary>
     public string Router { get; init; } = "mlp.gate";
 
+    /// <summary>What is added to scores where experts are chosen; the whole name, and whether a file has it as [1, E].</summary>
+    public string RouterCorrection { get; init; } = "mlp.gate.e_score_correction_bias";
+
+    public bool RouterCorrectionIsRow { get; init; }
+
     public string ExpertGate { get; init; } = "mlp.experts.{expert}.gate_proj";
 
     public string ExpertUp { get; init; } = "mlp.experts.{expert}.up_proj";

@@ -34,8 +34,13 @@ internal sealed class DecoderParameters
         return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null).ThenBy(p => !p.IsTrained)];
 
         // Norms stay in the recipe's type: they are few, and kernels read them as they are.
-        ParameterSpec InLayer(ParameterSpec p) =>
-            p with { IsTrained = kind.Trains(p.Name), Storage = p.IsMatrix && !kind.Trains(p.Name) ? kind.FrozenType : null };
+        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = kind.Trains(p.Name), Storage = StorageOf(p) };
+
+        // What is added to scores decides between neighbours: in fp32 whatever the recipe is.
+        DType? StorageOf(ParameterSpec p) =>
+            p.Name == WeightName.RouterCorrection ? DType.Float32
+            : p.IsMatrix && !kind.Trains(p.Name) ? kind.FrozenType
+            : null;
     }
 
     /// <summary>A norm's scale, and its shift where it has one.</summary>
@@ -165,6 +170,14 @@ internal sealed class DecoderParameters
         NamedRows[] gate = experts.GatesShared ? [(Named(names.SharedExpertGate), 1)] : [];
         NamedRows[] router = [(Named(names.Router), e), .. gate];
         yield return ParameterSpec.Matrix(WeightName.Router, d, Initial(model, InitialValues.FanIn(d)), router);
+        if (experts.Corrected)
+        {
+            var correction = new NamedRows(names.Layer + names.RouterCorrection, e);
+            yield return names.RouterCorrectionIsRow
+                ? ParameterSpec.VectorOfRows(WeightName.RouterCorrection, InitialValues.Zero, correction, 1)
+                : ParameterSpec.Vector(WeightName.RouterCorrection, InitialValues.Zero, correction);
+        }
+
         if (names.ExpertGateUp is { } stacked)
         {
             yield return ParameterSpec.Stacked(WeightName.ExpertGateUp, e, d, Initial(model, gateUp), (Named(stacked), 2 * f));

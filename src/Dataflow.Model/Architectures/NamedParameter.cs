@@ -63,6 +63,7 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
             WeightName.Qkv or WeightName.AttentionOut => ParameterClasses.None,
             WeightName.GateUp or WeightName.Down or WeightName.HeadMatrix => ParameterClasses.None,
             WeightName.ConvolutionIn or WeightName.ConvolutionTaps or WeightName.ConvolutionOut => ParameterClasses.None,
+            WeightName.RouterCorrection => ParameterClasses.Biases,
             WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown => ParameterClasses.None,
             WeightName.RecurrenceIn or WeightName.RecurrenceOut or WeightName.Decay => ParameterClasses.None,
             WeightName.RecurrenceNorm => ParameterClasses.Norms,

@@ -156,6 +156,9 @@ public enum WeightName
     /// <summary>[E x D, F], likewise.</summary>
     ExpertDown,
 
+    /// <summary>[E] fp32, added to scores where experts are chosen, and nowhere else: it has no gradient.</summary>
+    RouterCorrection,
+
     /// <summary>[channels + value width + gates, D], what a recurrence is of.</summary>
     RecurrenceIn,
 

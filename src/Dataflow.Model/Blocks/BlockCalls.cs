@@ -138,7 +138,8 @@ internal static class BlockCalls
         var all = ImmutableArray.CreateBuilder<KernelCall>();
         foreach (var call in calls)
         {
-            foreach (var weight in call.Reads.Where(IsStored))
+            // What is added to scores is read as it is stored.
+            foreach (var weight in call is RoutingCall ? [] : call.Reads.Where(IsStored))
             {
                 all.AddRange(stored[weight.Weight].Select(s => new DequantizeCall { Stored = s.Stored, Dense = s.Dense }));
             }

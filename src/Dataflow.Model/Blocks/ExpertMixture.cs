@@ -29,6 +29,9 @@ public sealed record ExpertMixture(int Count, int PerToken, int Dim)
     /// <summary>Weights are then multiplied by this.</summary>
     public double Scale { get; init; } = 1;
 
+    /// <summary>A number for each expert, which no gradient changes, is added to its score where experts are chosen.</summary>
+    public bool Corrected { get; init; }
+
     /// <summary>The expert that every token has counts by the logistic function of one more logit of the router.</summary>
     public bool GatesShared { get; init; }
 

@@ -67,7 +67,8 @@ public sealed record LayerKind(
     public bool HasState => !Attends;
 
     /// <summary>Whether training changes a parameter.</summary>
-    public bool Trains(WeightName weight) => weight.IsOfAdapter() || (!Frozen && !FrozenWeights.Has(weight));
+    public bool Trains(WeightName weight) =>
+        weight.IsOfAdapter() || (!Frozen && !FrozenWeights.Has(weight) && weight != WeightName.RouterCorrection);
 }
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>

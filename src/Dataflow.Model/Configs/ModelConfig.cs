@@ -198,6 +198,9 @@ public sealed record ModelConfig
         return BalanceWeight * BalancedExperts / (rows * rows * geometry.Rounds);
     }
 
+    /// <summary>Layers behind the last that its files hold besides, which predict further tokens: they are passed over.</summary>
+    public int LayersBeyond { get; init; }
+
     /// <summary>Some layers are mixtures of experts.</summary>
     public bool HasExperts => Pattern is { HasExperts: true };
 
@@ -327,7 +330,9 @@ public sealed record ModelConfig
     private long AdapterParameterCount(LayerKind kind) =>
         kind.Adapter is null ? 0 : DecoderParameters.Of(this, kind).Where(p => p.Name.IsOfAdapter()).Sum(p => p.Count);
 
-    private long BlockParameterCount(LayerKind kind) => DecoderParameters.Of(this, kind).Sum(p => p.Count);
+    // What is added to scores counts as no parameter where models are published.
+    private long BlockParameterCount(LayerKind kind) =>
+        DecoderParameters.Of(this, kind).Where(p => p.Name != WeightName.RouterCorrection).Sum(p => p.Count);
 
     /// <summary>Numbers that a token is multiplied by: of experts those of as many as it has.</summary>
     private static double ActiveCount(LayerKind kind, ParameterSpec parameter) =>

@@ -15,7 +15,7 @@ internal static class ModelConfigLimits
     public const int LayerCount = 10_000;
 
     /// <summary>Most experts of a layer.</summary>
-    public const int MostExperts = 1024;
+    public const int MostExperts = 512;
 
     /// <summary>Most tokens that a convolution is over.</summary>
     public const int MostTaps = 16;

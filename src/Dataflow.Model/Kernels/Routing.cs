@@ -14,6 +14,9 @@ public sealed record RoutingCall : KernelCall
     /// <summary>[T, E] fp32, and a column behind them where the shared expert has a gate.</summary>
     public required Operand Logits { get; init; }
 
+    /// <summary>[E] fp32, added to scores where experts are chosen; null adds nothing.</summary>
+    public required Operand? Correction { get; init; }
+
     /// <summary>[T, K] int32.</summary>
     public required Operand Choices { get; init; }
 
@@ -38,7 +41,7 @@ public sealed record RoutingCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Logits);
+        all.Read(Logits, Correction);
         all.Write(Choices, Places, Tokens, ExpertRows, Weights, SharedWeights, Workspace);
     }
 }

@@ -14,6 +14,9 @@ public readonly record struct RoutingArguments : IKernelArguments
     /// <summary>[T, E] fp32, and a column behind them where the shared expert has a gate.</summary>
     public required Tensor Logits { get; init; }
 
+    /// <summary>[E] fp32, added to scores where experts are chosen; 0 adds nothing, and logits are compared themselves.</summary>
+    public required nuint Correction { get; init; }
+
     /// <summary>[T, K] int32, overwritten: a token's experts, the largest score first.</summary>
     public required nuint Choices { get; init; }
 
@@ -44,6 +47,7 @@ public readonly record struct RoutingArguments : IKernelArguments
         {
             Mixture = call.Mixture,
             Logits = at.Tensor(call.Logits),
+            Correction = at.Pointer(call.Correction),
             Choices = at.Pointer(call.Choices),
             Places = at.Pointer(call.Places),
             Tokens = at.Pointer(call.Tokens),
@@ -61,6 +65,7 @@ public readonly record struct RoutingArguments : IKernelArguments
     {
         long rows = KernelAccesses.Floats(Rows);
         accesses.Read(Logits);
+        accesses.Floats(Correction, Mixture.Count);
         accesses.Update(Choices, rows); // kernels in stages read them again, and first rows too
         accesses.Write(Places, rows);
         accesses.Write(Tokens, rows);

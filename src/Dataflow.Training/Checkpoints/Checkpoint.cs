@@ -230,9 +230,12 @@ public sealed class Checkpoint : IDisposable
             ? prefix + name["model.".Length..]
             : prefix + name;
 
-    /// <summary>Not the language model's, or no parameter: masks and frequencies that old files hold, and what sees and hears.</summary>
+    /// <summary>
+    /// Not the language model's, or no parameter: masks and frequencies that old files hold, what sees and hears, layers behind the last.
+    /// </summary>
     private static bool IsIgnored(string name, ModelConfig model) =>
         (model.TiedEmbedding && name.EndsWith("lm_head.weight", StringComparison.Ordinal))
+        || Enumerable.Range(model.LayerCount, model.LayersBeyond).Any(l => name.Contains($".layers.{l}.", StringComparison.Ordinal))
         || s_buffers.Any(b => name.EndsWith(b, StringComparison.Ordinal))
         || s_others.Any(o => name.StartsWith(o, StringComparison.Ordinal) || name.StartsWith("model." + o, StringComparison.Ordinal));
 

@@ -65,6 +65,32 @@ public sealed unsafe class ExpertsTests : KernelTest
         }
     }
 
+    /// <summary>What is added to scores decides who is chosen, and not how much they count.</summary>
+    [Theory]
+    [InlineData(RouterScore.Sigmoid)]
+    [InlineData(RouterScore.Softmax)]
+    public void A_correction_changes_the_choice_and_no_weight(RouterScore score)
+    {
+        var mixture = new ExpertMixture(7, 3, 1) { Score = score, Normalised = true };
+        Tensor logits = New(Tokens, 7).Random(6), correction = New(1, 7);
+        double[,] z = logits.Values();
+        double[] added = [0, 0.4, -0.3, 0, 0.9, 0, 0.1];
+        for (int e = 0; e < 7; e++)
+        {
+            ((float*)correction.M.Row(0))[e] = (float)added[e];
+        }
+
+        var run = Route(mixture, logits, null, null, 2, correction);
+        run.Weights.AssertClose(Weights(mixture, z, run), 1e-6);
+        for (int t = 0; t < Tokens; t++)
+        {
+            double Raw(int e) => score == RouterScore.Sigmoid ? 1 / (1 + Math.Exp(-z[t, e])) : Math.Exp(z[t, e]);
+            double all = score == RouterScore.Sigmoid ? 1 : Enumerable.Range(0, 7).Sum(Raw);
+            int[] want = [.. Enumerable.Range(0, 7).OrderByDescending(e => (Raw(e) / all) + added[e]).Take(3)];
+            Assert.Equal(want, new Span<int>(run.Choices + (t * 3), 3).ToArray());
+        }
+    }
+
     /// <summary>Shared out at random, all of one expert, and one row each.</summary>
     [Theory]
     [InlineData(DType.Float32, 0)]
@@ -262,7 +288,7 @@ public sealed unsafe class ExpertsTests : KernelTest
         public required int* First { get; init; }
     }
 
-    private Routes Route(ExpertMixture mixture, Tensor logits, Tensor? grads, Tensor? gates, int threads)
+    private Routes Route(ExpertMixture mixture, Tensor logits, Tensor? grads, Tensor? gates, int threads, Tensor? correction = null)
     {
         int rows = Tokens * mixture.PerToken;
         Tensor weights = New(rows, 1), shared = New(Tokens, 1), gradient = New(Tokens, logits.M.Columns);
@@ -278,6 +304,7 @@ public sealed unsafe class ExpertsTests : KernelTest
         {
             Mixture = mixture,
             Logits = Of(logits),
+            Correction = correction is null ? 0 : At(correction),
             Choices = (nuint)run.Choices,
             Places = (nuint)run.Places,
             Tokens = (nuint)run.Tokens,

@@ -227,16 +227,16 @@ template <typename T> void check_routing(int tokens, int experts, int per_token,
         device_grad_shared(grad_shared);
     Array<int> choices(rows), places(rows), row_tokens(rows), counts(static_cast<size_t>(groups) * experts), first(experts + 1);
     Array<T> gradient(logits.size());
-    kernel("routing", "routing_choose").run({blocks}, {256}, shared, device_logits.device(), choices.device(), by_choice.device(),
+    const float* no_load = nullptr; // and no correction
+    kernel("routing", "routing_choose").run({blocks}, {256}, shared, device_logits.device(), no_load, choices.device(), by_choice.device(),
         shared_weights.device(), tokens, experts, per_token, gated, mode, scale);
     kernel("routing", "routing_count").run({groups}, {256}, 0, choices.device(), counts.device(), tokens, experts, per_token, group);
     kernel("routing", "routing_scan").run({1}, {256}, 0, counts.device(), first.device(), static_cast<int>(groups), experts);
     kernel("routing", "routing_place").run({groups}, {256}, 0, choices.device(), by_choice.device(), counts.device(), places.device(),
         row_tokens.device(), weights.device(), tokens, experts, per_token, group);
-    const float* no_load = nullptr;
     kernel("routing", std::string("routing_backward_") + Type<T>::Name).run({blocks}, {256}, shared, device_logits.device(),
-        choices.device(), places.device(), device_grads.device(), device_grad_shared.device(), no_load, 0.0f, gradient.device(), tokens, experts,
-        per_token, gated, mode, scale);
+        choices.device(), places.device(), device_grads.device(), device_grad_shared.device(), no_load, 0.0f, gradient.device(), tokens,
+        experts, per_token, gated, mode, scale);
 
     const std::vector<int> chosen = choices.host(), at = places.host(), of = row_tokens.host(), begin = first.host();
     const std::vector<float> got = weights.host(), gate = gated != 0 ? shared_weights.host() : std::vector<float>();

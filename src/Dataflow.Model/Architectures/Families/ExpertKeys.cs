@@ -11,7 +11,21 @@ internal static class ExpertKeys
             ("router_jitter_noise", new KeyUse.RefusedUnless("noise on the router's input is not supported", "0")),
         ];
 
+    /// <summary>The same of families whose load-balancing loss is not that of the others, or that have none.</summary>
+    public static IEnumerable<(string Key, KeyUse Use)> WithoutBalance =>
+        [
+            ("output_router_logits", new KeyUse.RefusedUnless("the load-balancing loss of this family is not supported", "false")),
+            (Weight, new KeyUse.Ignored("without output_router_logits there is no load-balancing loss")),
+        ];
+
     private const string Weight = "router_aux_loss_coef";
+
+    /// <summary>Width of so many experts that every token has, which are one network.</summary>
+    public static int SharedDim(JsonFields fields, string key, int absent, int width)
+    {
+        int count = fields.Int(key, absent);
+        return width < 0 || count < 0 ? ModelConfigLimits.Unknown : (int)Math.Min(int.MaxValue, (long)count * width);
+    }
 
     /// <summary>By what the load-balancing loss counts, if the file asks for it.</summary>
     public static double BalanceWeight(JsonFields fields, ModelFamily family) =>
