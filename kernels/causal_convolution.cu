@@ -1,7 +1,8 @@
-// y = silu(conv(x)): conv causal, each column by its own taps, within documents.
+// y = silu(conv(x) + bias): conv causal, each column by its own taps, within documents.
 //
 // x [rows, columns], rows x_stride elements apart; taps [columns, count], the last for the token itself; first [rows] int32 window rows, of
-// which the chunk's first token is `row`; before [count - 1, columns] fp32 is x of the tokens before the chunk, null where there are none.
+// which the chunk's first token is `row`; before [count - 1, columns] fp32 is x of the tokens before the chunk, null where there are none;
+// bias [columns], null for none.
 //
 // causal_convolution_forward_<f32|bf16>: y [rows, columns] fp32 and after [count - 1, columns] fp32, x of the last tokens, and `rest`
 //   numbers behind it, which become 0; after may be null. Overwritten.
@@ -10,7 +11,8 @@
 //     taps[count - 1 - j] s[t], plus grad_after [count - 1, columns] fp32 of the last tokens, null where there is none;
 //   grad_before [count - 1, columns] fp32: the same of the tokens before the chunk, overwritten; null where there are none;
 //   partials [groups, columns, count] fp32: of s[t] x[t - j] over the tokens of a group, ascending: the taps' gradient is
-//     column_sum.cu over them; null where nobody wants it.
+//     column_sum.cu over them; null where nobody wants it;
+//   bias_partials [groups, columns] fp32: of s[t] likewise.
 // fp32 arithmetic, each output rounded once. A thread has one column of a group's tokens: it reads what its neighbours read, in a row.
 //   grid (ceil(columns / 128), groups), groups = ceil(rows / group_rows); block 128; no dynamic shared memory. count at most 16.
 #include "activations.cuh"
@@ -22,6 +24,7 @@ template <typename T> struct Column
 {
     const T* x;
     const float* before;
+    const T* bias;
     const int32* first;
     int32 row;
     int32 rows;
@@ -53,7 +56,7 @@ template <typename T> DEVICE int32 most_back(const Column<T>& my, int32 token)
 
 template <typename T> DEVICE float convolution(const Column<T>& my, int32 token, const float* taps)
 {
-    float sum = 0;
+    float sum = my.bias == nullptr ? 0.0f : to_float(my.bias[my.column]);
     for (int32 back = most_back(my, token); back >= 0; back--)
     {
         sum = fmaf(taps[(my.count - 1 - back) * Threads], x_of(my, token - back), sum);
@@ -115,7 +118,7 @@ template <typename T> DEVICE float gradient(const Column<T>& my, int32 p, const 
 
 template <typename T>
 DEVICE void backward(const Column<T>& my, const T* taps, const float* dy, const float* after, float* grad_before, T* dx, float* partials,
-    int32 dx_stride, int32 group_rows)
+    float* bias_partials, int32 dx_stride, int32 group_rows)
 {
     __shared__ float shared[3 * MostTaps * Threads];
     float* own = shared + threadIdx.x;
@@ -130,6 +133,7 @@ DEVICE void backward(const Column<T>& my, const T* taps, const float* dy, const 
     const int32 begin = blockIdx.y * group_rows;
     const int32 end = my.rows - begin < group_rows ? my.rows : begin + group_rows;
     int32 next = begin;
+    float of_bias = 0;
     for (int32 p = begin == 0 && grad_before != nullptr ? 1 - my.count : begin; p < end; p++)
     {
         for (; next < p + my.count && next < my.rows; next++)
@@ -137,6 +141,7 @@ DEVICE void backward(const Column<T>& my, const T* taps, const float* dy, const 
             const float slope =
                 dy[(int64)next * my.columns + my.column] * Silu().at(convolution(my, next, own)).slope;
             slopes[next % my.count * Threads] = slope;
+            of_bias += next < end ? slope : 0.0f;
             for (int32 back = next < end ? most_back(my, next) : -1; back >= 0; back--)
             {
                 const int32 k = (my.count - 1 - back) * Threads;
@@ -155,6 +160,11 @@ DEVICE void backward(const Column<T>& my, const T* taps, const float* dy, const 
         }
     }
 
+    if (bias_partials != nullptr)
+    {
+        bias_partials[(int64)blockIdx.y * my.columns + my.column] = of_bias;
+    }
+
     if (partials != nullptr)
     {
         for (int32 k = 0; k < my.count; k++)
@@ -165,11 +175,12 @@ DEVICE void backward(const Column<T>& my, const T* taps, const float* dy, const 
 }
 
 #define FORWARD(name, T)                                                                                                        \
-    extern "C" __global__ void __launch_bounds__(128) name(const T* x, const T* taps, const int32* first, const float* before, \
-        float* y, float* after, int32 rest, int32 row, int32 rows, int32 columns, int32 count, int32 x_stride,                  \
-        int32 group_rows)                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(128) name(const T* x, const T* taps, const T* bias, const int32* first,   \
+        const float* before, float* y, float* after, int32 rest, int32 row, int32 rows, int32 columns, int32 count,             \
+        int32 x_stride, int32 group_rows)                                                                                       \
     {                                                                                                                           \
-        const Column<T> my{x, before, first, row, rows, columns, count, x_stride, (int32)(blockIdx.x * blockDim.x + threadIdx.x)}; \
+        const int32 column = blockIdx.x * blockDim.x + threadIdx.x;                                                             \
+        const Column<T> my{x, before, bias, first, row, rows, columns, count, x_stride, column};                                \
         if (my.column < columns)                                                                                                \
         {                                                                                                                       \
             forward(my, taps, y, after, rest, group_rows);                                                                      \
@@ -181,14 +192,16 @@ FORWARD(causal_convolution_forward_f32, float)
 FORWARD(causal_convolution_forward_bf16, bf16)
 
 #define BACKWARD(name, T)                                                                                                       \
-    extern "C" __global__ void __launch_bounds__(128) name(const T* x, const T* taps, const int32* first, const float* before, \
-        const float* dy, const float* grad_after, float* grad_before, T* dx, float* partials, int32 row, int32 rows,            \
-        int32 columns, int32 count, int32 x_stride, int32 dx_stride, int32 group_rows)                                          \
+    extern "C" __global__ void __launch_bounds__(128) name(const T* x, const T* taps, const T* bias, const int32* first,   \
+        const float* before, const float* dy, const float* grad_after, float* grad_before, T* dx, float* partials,              \
+        float* bias_partials, int32 row, int32 rows, int32 columns, int32 count, int32 x_stride, int32 dx_stride,               \
+        int32 group_rows)                                                                                                       \
     {                                                                                                                           \
-        const Column<T> my{x, before, first, row, rows, columns, count, x_stride, (int32)(blockIdx.x * blockDim.x + threadIdx.x)}; \
+        const int32 column = blockIdx.x * blockDim.x + threadIdx.x;                                                             \
+        const Column<T> my{x, before, bias, first, row, rows, columns, count, x_stride, column};                                \
         if (my.column < columns)                                                                                                \
         {                                                                                                                       \
-            backward(my, taps, dy, grad_after, grad_before, dx, partials, dx_stride, group_rows);                               \
+            backward(my, taps, dy, grad_after, grad_before, dx, partials, bias_partials, dx_stride, group_rows);                \
         }                                                                                                                       \
     }                                                                                                                           \
     EXPORT_KERNEL(name)

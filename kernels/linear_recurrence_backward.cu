@@ -1,8 +1,8 @@
 // The way back of linear_recurrence.cu, block after block from the last on; the states before all blocks first, in the forward's way.
 //
 // linear_recurrence_backward_<f32|bf16>: of grad_y [rows, heads value_dim]: that of v into grad_channels [as channels]; that of the state
-//   before the chunk into grad_before, which may be null; sums of each token [heads, runs, rows, 2 key_dim + 2]: gradients of q and k of
-//   length 1, of beta and of g. grad_after: of the state after the chunk, null for 0. Overwritten. Other operands are the forward's.
+//   before the chunk into grad_before, which may be null; sums of each token [heads, runs, rows, 2 key_dim + 3]: gradients of q and k
+//   as they meet, of beta, of g and of skip. grad_after: of the state after the chunk, null for 0. Overwritten. Others: the forward's.
 // With f = dz, h_is = f_i e_s, j_is = dy_i e_s, and dS after the block:
 //   de_s = sum over i >= s of D_is (q_i k_s) dy_i + D_last,s (dS^T k_s); f_i = beta_i (de_i - sum over s > i of D_si (k_s k_i) f_s) = dv_i.
 // fp32 arithmetic, sums of the gradients of g fp64.
@@ -52,7 +52,7 @@ template <typename T> DEVICE void solve_back(const Work<T>& my, const Gradients<
         for (int32 i = my.tokens - 1; i >= 0; i--)
         {
             float r = shared.solved[i][j];
-            for (int32 s = i + 1; s < my.tokens; s++)
+            for (int32 s = i + 1; s < my.tokens && my.of.corrects != 0; s++)
             {
                 r = fmaf(my.correction[s * Rows + i], shared.solved[s][j], r);
             }
@@ -61,24 +61,28 @@ template <typename T> DEVICE void solve_back(const Work<T>& my, const Gradients<
             shared.solved[i][j] = f;
             my.grad_e[i * my.of.columns + j] = r;
             my.f[i * my.of.columns + j] = f;
+            const float skip = my.in.skip == nullptr ? 0.0f : to_float(my.in.skip[my.head]);
             to.grad_channels[(my.begin + i) * channels_of(my.of) + 2 * my.of.key_heads * my.of.key_dim
-                + my.head * my.of.value_dim + my.from + j] = f;
+                + my.head * my.of.value_dim + my.from + j] = fmaf(skip, grad_y_at(my, to, i, j), f);
         }
     }
 
     block_barrier();
     for (int32 i = threadIdx.x / 32; i < my.tokens; i += Threads / 32)
     {
-        float sum = 0;
+        float of_beta = 0, of_skip = 0;
         for (int32 c = threadIdx.x % 32; c < my.count; c += 32)
         {
-            sum = fmaf(my.grad_e[i * my.of.columns + c], my.z[i * my.of.columns + c], sum);
+            of_beta = fmaf(my.grad_e[i * my.of.columns + c], my.z[i * my.of.columns + c], of_beta);
+            of_skip = my.in.skip == nullptr ? 0.0f : fmaf(grad_y_at(my, to, i, c), value_at(my, i, c), of_skip);
         }
 
-        sum = warp_sum(sum);
+        of_beta = warp_sum(of_beta);
+        of_skip = warp_sum(of_skip);
         if (threadIdx.x % 32 == 0)
         {
-            sums_at(my, to, i)[2 * my.of.key_dim] = sum;
+            sums_at(my, to, i)[2 * my.of.key_dim] = of_beta;
+            sums_at(my, to, i)[2 * my.of.key_dim + 2] = of_skip;
         }
     }
 }
@@ -93,7 +97,7 @@ template <typename T> DEVICE void meet_back(const Work<T>& my, const Gradients<T
     multiply(tile, my.count, shared.slabs, [&](int32 r, int32 j) { return column_at(my, my.f, r, j); }, written);
     for_tile(tile, [&](int32 r, int32 s, float h) {
         const int32 at = r * Rows + s;
-        my.of_keys[at] = s < r ? -h * my.decays[at] : 0.0f;
+        my.of_keys[at] = s < r && my.of.corrects != 0 ? -h * my.decays[at] : 0.0f;
         my.moved[at] = s < r ? h * my.correction[at] : 0.0f;
     });
     clear(tile);
@@ -153,7 +157,8 @@ template <typename T> DEVICE void key_gradients(const Work<T>& my, const Gradien
         });
 
         clear(tile);
-        multiply(tile, my.count, shared.slabs, [&](int32 r, int32 j) { return column_at(my, my.f, r, j); }, state);
+        multiply(tile, my.of.corrects != 0 ? my.count : 0, shared.slabs,
+            [&](int32 r, int32 j) { return column_at(my, my.f, r, j); }, state);
 #pragma unroll
         for (int32 i = 0; i < 16; i++)
         {
@@ -230,7 +235,7 @@ template <typename T> DEVICE void state_gradient(const Work<T>& my, const Gradie
         multiply(tile, my.tokens, shared.slabs,
             [&](int32 r, int32 i) { return query_at(my, i, first + r) * shared.from_state[i]; },
             [&](int32 i, int32 j) { return grad_y_at(my, to, i, j); });
-        multiply(tile, my.tokens, shared.slabs,
+        multiply(tile, my.of.corrects != 0 ? my.tokens : 0, shared.slabs,
             [&](int32 r, int32 i) { return -key_at(my, i, first + r) * shared.from_state[i]; },
             [&](int32 i, int32 j) { return column_at(my, my.f, i, j); });
         for_tile(tile, [&](int32 r, int32 j, float added) {
@@ -295,13 +300,14 @@ DEVICE void backward(Work<T>& my, const Gradients<T>& to, float* states, const f
 
 #define BACKWARD(name, T)                                                                                                       \
     extern "C" __global__ void __launch_bounds__(256) name(const float* channels, const T* gates, const T* decay,              \
-        const T* step_bias, const int32* first, const float* before, const T* grad_y, const float* grad_after,                  \
+        const T* step_bias, const T* skip, const int32* first, const float* before, const T* grad_y, const float* grad_after,   \
         float* grad_before, float* grad_channels, float* workspace, float* sums, int32 gate_stride, int32 key_heads,            \
-        int32 heads, int32 key_dim, int32 value_dim, int32 columns, int32 row, int32 rows)                                      \
+        int32 heads, int32 key_dim, int32 value_dim, int32 columns, int32 row, int32 rows, int32 corrects, float least,         \
+        float most)                                                                                                             \
     {                                                                                                                           \
         __shared__ Shared shared;                                                                                               \
-        const Heads of{key_heads, heads, key_dim, value_dim, columns, row, rows};                                               \
-        Work<T> my = work_of(Inputs<T>{channels, gates, decay, step_bias, first, gate_stride}, of, shared, workspace,           \
+        const Heads of{key_heads, heads, key_dim, value_dim, columns, row, rows, corrects, least, most};                        \
+        Work<T> my = work_of(Inputs<T>{channels, gates, decay, step_bias, skip, first, gate_stride}, of, shared, workspace,     \
             blockIdx.x, blockIdx.y);                                                                                            \
         const int64 run = (int64)blockIdx.x * gridDim.y + blockIdx.y;                                                           \
         const Gradients<T> to{grad_y, grad_channels, sums + run * rows * token_sums(of)};                                       \

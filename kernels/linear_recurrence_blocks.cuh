@@ -5,6 +5,7 @@
 //   z_i = v_i - d_i S^T k_i - sum over s < i of D_is (k_i k_s) e_s, e_i = beta_i z_i, a triangular system of the block;
 //   y_i = d_i S^T q_i + sum over s <= i of D_is (q_i k_s) e_s;
 //   S = d_last S + sum over s of D_last,s k_s e_s^T.
+// Where nothing is corrected (a state space) z = v, q and k are as they are, beta is the step within its bounds, and skip v joins y.
 // Columns of values are independent of each other but for queries, keys and gates, of which each run has its part of the gradients.
 #pragma once
 
@@ -19,6 +20,9 @@ struct Heads
     int32 columns; // of a run, of the last one at most
     int32 row;
     int32 rows;
+    int32 corrects; // 0 in a state space
+    float least;    // step of a state space
+    float most;
 };
 
 DEVICE int32 blocks_of(const Heads& of) { return (of.rows + Rows - 1) / Rows; }
@@ -32,7 +36,9 @@ DEVICE int64 kept_numbers(const Heads& of)
 }
 
 // Numbers that it leaves of each token; KernelWorkspace.RecurrenceSums.
-DEVICE int32 token_sums(const Heads& of) { return 2 * of.key_dim + 2; }
+DEVICE int32 token_sums(const Heads& of) { return 2 * of.key_dim + 3; }
+
+DEVICE int32 gates_of(const Heads& of) { return of.corrects != 0 ? 2 * of.heads : of.heads; }
 
 // What lies in shared memory.
 struct Shared
@@ -65,12 +71,20 @@ DEVICE double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
 // ln(1 + exp(x)).
 DEVICE double soft_plus(double x) { return (x > 0.0 ? x : 0.0) + log1p(exp(x > 0.0 ? -x : x)); }
 
+// A step's length: within its bounds in a state space.
+DEVICE double step_of(const Heads& of, double x)
+{
+    const double step = soft_plus(x);
+    return of.corrects != 0 ? step : step < of.least ? (double)of.least : step > of.most ? (double)of.most : step;
+}
+
 template <typename T> struct Inputs
 {
     const float* channels;
     const T* gates;
     const T* decay;
     const T* step_bias;
+    const T* skip; // null where values are not added
     const int32* first;
     int32 gate_stride;
 };
@@ -185,7 +199,7 @@ template <typename T> DEVICE void load_block(Work<T>& my, int32 block)
         const int32 token = is_key ? i - my.tokens : i;
         const float* x = my.in.channels + (my.begin + token) * channels_of(of)
             + ((is_key ? of.key_heads : 0) + my.key_head) * of.key_dim;
-        const float by = root_of(x, of.key_dim) * (is_key ? 1.0f : scale);
+        const float by = of.corrects == 0 ? 1.0f : root_of(x, of.key_dim) * (is_key ? 1.0f : scale);
         float* to = (is_key ? my.key : my.query) + token * of.key_dim;
         for (int32 j = lane; j < of.key_dim; j += 32)
         {
@@ -198,9 +212,9 @@ template <typename T> DEVICE void load_block(Work<T>& my, int32 block)
     {
         const int64 token = my.begin + i;
         const T* gates = my.in.gates + token * my.in.gate_stride;
-        const float step = to_float(gates[of.heads + my.head]) + to_float(my.in.step_bias[my.head]);
-        shared.beta[i] = (float)sigmoid(to_float(gates[my.head]));
-        shared.sums[i] = -exp((double)to_float(my.in.decay[my.head])) * soft_plus(step);
+        const double step = step_of(of, to_float(gates[gates_of(of) - of.heads + my.head]) + to_float(my.in.step_bias[my.head]));
+        shared.beta[i] = (float)(of.corrects != 0 ? sigmoid(to_float(gates[my.head])) : step);
+        shared.sums[i] = -exp((double)to_float(my.in.decay[my.head])) * step;
         shared.first[i] = my.in.first[token] - of.row - my.begin;
     }
 
@@ -229,7 +243,7 @@ template <typename T> DEVICE void load_block(Work<T>& my, int32 block)
         const bool seen = r < my.tokens && s <= r && s >= shared.first[r];
         const float decay = seen ? expf((float)(shared.sums[r] - shared.sums[s])) : 0.0f;
         my.decays[r * Rows + s] = decay;
-        my.correction[r * Rows + s] = s < r ? -decay * product : 0.0f;
+        my.correction[r * Rows + s] = s < r && of.corrects != 0 ? -decay * product : 0.0f;
     });
     clear(tile);
     multiply(tile, of.key_dim, shared.slabs, [&](int32 r, int32 a) { return query_at(my, r, a); }, keys);
@@ -243,7 +257,7 @@ template <typename T> DEVICE void solve(const Work<T>& my)
     Shared& shared = my.shared;
     Tile tile;
     clear(tile);
-    multiply(tile, my.of.key_dim, shared.slabs, [&](int32 r, int32 a) { return key_at(my, r, a); },
+    multiply(tile, my.of.corrects != 0 ? my.of.key_dim : 0, shared.slabs, [&](int32 r, int32 a) { return key_at(my, r, a); },
         [&](int32 a, int32 j) { return state_at(my, my.state, a, j); });
     for_tile(tile, [&](int32 r, int32 j, float read) {
         shared.solved[r][j] = r < my.tokens ? value_at(my, r, j) - shared.from_state[r] * read : 0.0f;
@@ -255,7 +269,7 @@ template <typename T> DEVICE void solve(const Work<T>& my)
         for (int32 i = 0; i < my.tokens; i++)
         {
             float z = shared.solved[i][j];
-            for (int32 s = 0; s < i; s++)
+            for (int32 s = 0; s < i && my.of.corrects != 0; s++)
             {
                 z = fmaf(my.correction[i * Rows + s], shared.solved[s][j], z);
             }

@@ -12,6 +12,14 @@ namespace Dataflow.Conformance;
 public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
+    private static readonly Recurrence s_stateSpace = new(KeyHeads: 2, Heads: 4, KeyDim: 5, ValueDim: 8, Taps: 3)
+    {
+        Rule = RecurrenceRule.StateSpace,
+        HasConvolutionBias = true,
+        HasProductBiases = true,
+        MostStep = 1.5f,
+    };
+
     private static readonly SaveSet[] s_saveSets =
     [
         SaveSet.None,
@@ -82,7 +90,7 @@ public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
         var attends = new LayerKind(golden.Model.FfnDim);
         return golden.Model with
         {
-            LayerCount = 6,
+            LayerCount = 7,
             AttentionGate = golden.Model.QkNorm,
             Pattern = new LayerPattern(
                 attends with { ConvolutionTaps = 3 },
@@ -90,7 +98,8 @@ public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
                 attends with { ConvolutionTaps = 5, FfnApart = true },
                 attends with { Window = 9 },
                 attends with { Recurrence = new Recurrence(KeyHeads: 2, Heads: 4, KeyDim: 6, ValueDim: 5, Taps: 4) },
-                attends with { Recurrence = new Recurrence(KeyHeads: 1, Heads: 1, KeyDim: 12, ValueDim: 20, Taps: 2), FfnApart = true }
+                attends with { Recurrence = new Recurrence(KeyHeads: 1, Heads: 1, KeyDim: 12, ValueDim: 20, Taps: 2), FfnApart = true },
+                attends with { Recurrence = s_stateSpace }
             ),
         };
     }

@@ -48,6 +48,45 @@ public class LinearAttentionTests
         Assert.Contains(fault, refused.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"mamba_d_head\": 7", "mamba_n_heads 4 x mamba_d_head 7 is not mamba_expand x hidden_size, which is 64")]
+    [InlineData("\"mamba_n_groups\": 3", "mamba_n_heads 4 is not a multiple of mamba_n_groups 3")]
+    [InlineData("\"mamba_d_state\": 300", "mamba_d_state of layer_types must be from 1 to 256, found 300")]
+    [InlineData("\"num_local_experts\": 8", "small is a mixture of experts (num_local_experts is 8)")]
+    [InlineData("\"time_step_limit\": [1, 0.5]", "time_step_limit must be two numbers, the least and the most, found [1, 0.5]")]
+    [InlineData(
+        "\"mamba_proj_bias\": true, \"residual_multiplier\": 0.5",
+        "residual_multiplier is 0.5, and biases beside one other than 1 are not supported"
+    )]
+    public void What_cannot_be_computed_of_a_state_space_is_refused(string more, string fault)
+    {
+        var refused = Assert.Throws<UserErrorException>(() => Hybrid(more));
+        Assert.Contains(fault, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"time_step_limit\": [0.25, {\"__float__\": \"Infinity\"}]", 0.25f, float.PositiveInfinity)]
+    [InlineData("\"time_step_limit\": [0, 2]", 0f, 2f)]
+    [InlineData("\"mamba_chunk_size\": 16", 0f, float.PositiveInfinity)]
+    public void Steps_have_bounds(string more, float least, float most)
+    {
+        var of = Hybrid(more).KindOf(new Layer(0)).Recurrence!;
+        Assert.True(of is { Corrects: false, HasConvolutionBias: true, HasProductBiases: false, Gates: 4, NormWidth: 64, InputWidth: 156 });
+        Assert.Equal((least, most), (of.LeastStep, of.MostStep));
+    }
+
+    private static ModelConfig Hybrid(string more)
+    {
+        string states = more.Contains("mamba_d_state", StringComparison.Ordinal) ? "" : "\"mamba_d_state\": 12,";
+        string text =
+            $$"""
+            {"model_type": "granitemoehybrid", "vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "num_key_value_heads": 1, "shared_intermediate_size": 24, "mamba_n_heads": 4, {{states}}
+            "layer_types": ["mamba", "attention"], {{more}}}
+            """;
+        return ModelConfigReader.Parse(text, "small", "small");
+    }
+
     [Fact]
     public void In_files_each_query_stands_before_its_gate_and_in_memory_all_gates_before_all_queries()
     {

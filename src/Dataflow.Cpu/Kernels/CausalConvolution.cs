@@ -5,8 +5,8 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// y = silu(conv(x)), conv causal, each column by its own taps, within documents. fp32 arithmetic, each output rounded once; what comes
-/// before the chunk is kept in fp32, which holds any x as it is.
+/// y = silu(conv(x) + bias), conv causal, each column by its own taps, within documents. fp32 arithmetic, each output rounded once; what
+/// comes before the chunk is kept in fp32, which holds any x as it is.
 /// </summary>
 public static unsafe class CausalConvolution
 {
@@ -19,7 +19,7 @@ public static unsafe class CausalConvolution
     /// <summary>Overwrites y and the state, of which what lies behind its rows becomes 0.</summary>
     public static void Forward(ThreadTeam team, in CausalConvolutionForwardArguments call)
     {
-        Shape shape = new(call.X, call.Taps, call.At, call.Before);
+        Shape shape = new(call.X, call.Taps, call.Bias, call.At, call.Before);
         Matrix y = new(call.Y);
         y.Expect(shape.Tokens, shape.Columns, nameof(call.Y));
         team.For(Blocks(shape.Tokens, BlockRows), new ForwardJob(shape, y));
@@ -36,16 +36,18 @@ public static unsafe class CausalConvolution
     /// </summary>
     public static void Backward(ThreadTeam team, in CausalConvolutionBackwardArguments call)
     {
-        Shape shape = new(call.X, call.Taps, call.At, call.Before);
+        Shape shape = new(call.X, call.Taps, call.Bias, call.At, call.Before);
         Matrix dy = new(call.GradY), dx = new(call.GradX);
         Matrix? after = Matrix.Of(call.GradAfter), before = Matrix.Of(call.GradBefore);
         dy.Expect(shape.Tokens, shape.Columns, nameof(call.GradY));
         dx.Expect(shape.Tokens, shape.Columns, nameof(call.GradX));
         team.For(Blocks(shape.Tokens, BlockRows), new InputJob(shape, dy, after, before, dx));
-        if (Matrix.Of(call.GradTaps) is { } taps)
+        Matrix? taps = Matrix.Of(call.GradTaps), bias = Matrix.Of(call.GradBias);
+        if (taps is not null || bias is not null)
         {
-            taps.Expect(shape.Columns, shape.Taps, nameof(call.GradTaps));
-            team.For(Blocks(shape.Columns, Lanes.Count), new TapJob(shape, dy, taps, call.AccumulateTaps));
+            taps?.Expect(shape.Columns, shape.Taps, nameof(call.GradTaps));
+            bias?.Expect(1, shape.Columns, nameof(call.GradBias));
+            team.For(Blocks(shape.Columns, Lanes.Count), new TapJob(shape, dy, taps, bias, call.AccumulateTaps));
         }
     }
 
@@ -55,17 +57,17 @@ public static unsafe class CausalConvolution
     private readonly struct Shape
     {
         private readonly Matrix x, taps;
-        private readonly Matrix? before;
+        private readonly Matrix? bias, before;
         private readonly int* firstKey;
         private readonly int row;
 
-        public Shape(in Tensor x, in Tensor taps, in ChunkContext at, in Tensor? before)
+        public Shape(in Tensor x, in Tensor taps, in Tensor? bias, in ChunkContext at, in Tensor? before)
         {
             (this.x, this.taps) = (new(x), new(taps));
             (Tokens, Columns, Taps) = (this.x.Rows, this.taps.Rows, this.taps.Columns);
             this.x.Expect(Tokens, Columns, nameof(x));
             ArgumentOutOfRangeException.ThrowIfGreaterThan(Taps, Lanes.Count, nameof(taps));
-            this.before = Matrix.Of(before);
+            (this.bias, this.before) = (Matrix.Of(bias), Matrix.Of(before));
             firstKey = (int*)at.FirstKey;
             row = at.Row;
         }
@@ -91,7 +93,7 @@ public static unsafe class CausalConvolution
         /// <summary>The convolution at a token.</summary>
         public Vector512<float> At(int token, int j, int lanes, Vector512<float>* by)
         {
-            Vector512<float> sum = default;
+            Vector512<float> sum = bias is { } start ? new Row(start, 0).Load(j, lanes) : default;
             for (int back = Math.Min(Taps - 1, token - FirstOf(token)); back >= 0; back--)
             {
                 sum = Vector512.FusedMultiplyAdd(by[Taps - 1 - back], X(token - back, j, lanes), sum);
@@ -187,7 +189,7 @@ public static unsafe class CausalConvolution
         }
     }
 
-    private readonly struct TapJob(Shape shape, Matrix dy, Matrix taps, bool accumulate) : IJob
+    private readonly struct TapJob(Shape shape, Matrix dy, Matrix? taps, Matrix? bias, bool accumulate) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -196,14 +198,17 @@ public static unsafe class CausalConvolution
             Vector512<float>* sums = stackalloc Vector512<float>[Lanes.Count];
             double* all = stackalloc double[ColumnTaps.Sums];
             new Span<double>(all, ColumnTaps.Sums).Clear();
+            Vector512<double> low = default, high = default;
             shape.LoadTaps(j, lanes, by);
             for (int first = 0; first < shape.Tokens; first += TapRows)
             {
                 new Span<Vector512<float>>(sums, Lanes.Count).Clear();
+                Vector512<float> slopes = default;
                 int end = Math.Min(shape.Tokens, first + TapRows);
                 for (int t = first; t < end; t++)
                 {
                     Vector512<float> slope = shape.Slope(t, j, lanes, by, dy);
+                    slopes += slope;
                     for (int back = Math.Min(k - 1, t - shape.FirstOf(t)); back >= 0; back--)
                     {
                         sums[k - 1 - back] = Vector512.FusedMultiplyAdd(slope, shape.X(t - back, j, lanes), sums[k - 1 - back]);
@@ -211,9 +216,19 @@ public static unsafe class CausalConvolution
                 }
 
                 ColumnTaps.Add(sums, k, all);
+                low += Vector512.WidenLower(slopes);
+                high += Vector512.WidenUpper(slopes);
             }
 
-            ColumnTaps.Store(all, taps, j, lanes, accumulate);
+            if (taps is { } ofTaps)
+            {
+                ColumnTaps.Store(all, ofTaps, j, lanes, accumulate);
+            }
+
+            if (bias is { } ofBias)
+            {
+                RowSums.Store(low, high, new Row(ofBias, 0, j), lanes, accumulate);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ namespace Dataflow.Cpu.Kernels;
 /// y = w n silu(z), n = x rstd with rstd = 1 / sqrt(mean(x^2) + eps) of each head's part of a row alone; all heads have the same w. fp32
 /// arithmetic, each output rounded once.
 /// </summary>
-public static unsafe class GatedNorm
+public static partial class GatedNorm
 {
     /// <summary>Rows a job computes.</summary>
     private const int BlockRows = 8;
@@ -19,6 +19,12 @@ public static unsafe class GatedNorm
     /// <summary>Overwrites y.</summary>
     public static void Forward(ThreadTeam team, in GatedNormForwardArguments call)
     {
+        if (call.Groups is { } groups)
+        {
+            ByGroups(team, call, groups);
+            return;
+        }
+
         Shape shape = new(call.X, call.Gate, call.Weight, call.Epsilon);
         Matrix y = new(call.Y);
         y.Expect(shape.Rows, shape.Columns, nameof(call.Y));
@@ -31,6 +37,12 @@ public static unsafe class GatedNorm
     /// </summary>
     public static void Backward(ThreadTeam team, in GatedNormBackwardArguments call)
     {
+        if (call.Groups is { } groups)
+        {
+            ByGroups(team, call, groups);
+            return;
+        }
+
         Shape shape = new(call.X, call.Gate, call.Weight, call.Epsilon);
         Matrix dy = new(call.Gradient), dz = new(call.GradGate);
         dy.Expect(shape.Rows, shape.Columns, nameof(call.Gradient));
@@ -153,15 +165,7 @@ public static unsafe class GatedNorm
                 high += Vector512.WidenUpper(sum);
             }
 
-            Row to = new(dw, 0, j);
-            if (accumulate)
-            {
-                Vector512<float> old = to.Load(0, lanes);
-                low += Vector512.WidenLower(old);
-                high += Vector512.WidenUpper(old);
-            }
-
-            to.Store(0, Vector512.Narrow(low, high), lanes);
+            RowSums.Store(low, high, new Row(dw, 0, j), lanes, accumulate);
         }
     }
 }

@@ -14,7 +14,7 @@ public static unsafe partial class LinearRecurrence
     /// </summary>
     public static void Backward(ThreadTeam team, in LinearRecurrenceBackwardArguments call)
     {
-        RecurrenceInput input = new(call.Shape, call.Channels, call.Gates, call.Decay, call.StepBias, call.At);
+        RecurrenceInput input = new(call.Shape, call.Channels, call.Gates, call.Decay, call.StepBias, call.Skip, call.At);
         Outputs to = new(call);
         to.GradY.Expect(input.Tokens, call.Shape.ValueWidth, nameof(call.GradY));
         to.Channels.Expect(input.Tokens, call.Shape.Channels, nameof(call.GradChannels));
@@ -34,6 +34,7 @@ public static unsafe partial class LinearRecurrence
     {
         private readonly bool accumulate = call.AccumulateVectors;
         private readonly Matrix? decay = Matrix.Of(call.GradDecay), stepBias = Matrix.Of(call.GradStepBias);
+        private readonly Matrix? skip = Matrix.Of(call.GradSkip);
 
         public Matrix GradY { get; } = new(call.GradY);
 
@@ -41,10 +42,11 @@ public static unsafe partial class LinearRecurrence
 
         public Matrix Gates { get; } = new(call.GradGates);
 
-        public void Vectors(int head, double ofDecay, double ofStepBias)
+        public void Vectors(int head, double ofDecay, double ofStepBias, double ofSkip)
         {
             Add(decay, head, ofDecay);
             Add(stepBias, head, ofStepBias);
+            Add(skip, head, ofSkip);
         }
 
         private void Add(Matrix? vector, int head, double sum)
@@ -105,7 +107,8 @@ public static unsafe partial class LinearRecurrence
             {
                 Kept(head, 0).Load(shape, 0, gradients.GradState, block.Values);
                 gradBefore.Store(shape, head, gradients.GradState, block.Values);
-                to.Vectors(head, gradients.OfDecay[head - first], gradients.OfStepBias[head - first]);
+                int at = head - first;
+                to.Vectors(head, gradients.OfDecay[at], gradients.OfStepBias[at], gradients.OfSkip[at]);
             }
         }
 

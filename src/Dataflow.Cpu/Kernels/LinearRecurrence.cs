@@ -5,16 +5,17 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// The gated delta rule (Yang, Kautz and Hatamizadeh, 2025) by blocks of tokens: within a block a triangular system of all its tokens, from
-/// block to block the state (<see cref="RecurrenceBlock"/>). Blocks begin at the chunk's first token. Arithmetic is fp32, gates and their
-/// sums fp64, each output rounded once. Key heads are independent of each other: one is a job.
+/// The gated delta rule (Yang, Kautz and Hatamizadeh, 2025), or a state space (Dao and Gu, 2024), by blocks of tokens: within a block all
+/// its tokens at once, for the rule by a triangular system, from block to block the state (<see cref="RecurrenceBlock"/>). Blocks begin at
+/// the chunk's first token. Arithmetic is fp32, gates and their sums fp64, each output rounded once. Heads are independent of each other
+/// forward, key heads backward: one is a job.
 /// </summary>
 public static unsafe partial class LinearRecurrence
 {
     /// <summary>Overwrites y and the state.</summary>
     public static void Forward(ThreadTeam team, in LinearRecurrenceForwardArguments call)
     {
-        RecurrenceInput input = new(call.Shape, call.Channels, call.Gates, call.Decay, call.StepBias, call.At);
+        RecurrenceInput input = new(call.Shape, call.Channels, call.Gates, call.Decay, call.StepBias, call.Skip, call.At);
         Matrix? y = Matrix.Of(call.Y);
         y?.Expect(input.Tokens, call.Shape.ValueWidth, nameof(call.Y));
         team.For(call.Shape.Heads, new ForwardJob(team, input, new(call.Before), new(call.After), y));
@@ -38,7 +39,7 @@ public static unsafe partial class LinearRecurrence
                     block.MeetKeys();
                     for (int i = 0; i < block.Count; i++)
                     {
-                        block.Read(i, state, one);
+                        block.Read(i, head, state, one);
                         Row to = new(result, block.First + i, head * shape.ValueDim);
                         for (int j = 0; j < shape.ValueDim; j += Lanes.Count)
                         {

@@ -20,6 +20,7 @@ internal sealed class CausalConvolution(KernelLibrary library, ColumnSum columnS
                 GatedConvolution.Shape(call.X.Rows, call.Taps.Rows),
                 At(call.X),
                 At(call.Taps),
+                At(call.Bias),
                 At(call.At.FirstKey),
                 At(call.Before),
                 At(call.Y),
@@ -38,12 +39,14 @@ internal sealed class CausalConvolution(KernelLibrary library, ColumnSum columnS
     public void Backward(CudaStream stream, in CausalConvolutionBackwardArguments call)
     {
         var shape = GatedConvolution.Shape(call.X.Rows, call.Taps.Rows);
+        nuint biasSums = KernelAccesses.Statistic(call.Workspace, shape.Grid.Y, call.Taps.Rows * call.Taps.Columns);
         backward[call.X.Type]
             .Launch(
                 stream,
                 shape,
                 At(call.X),
                 At(call.Taps),
+                At(call.Bias),
                 At(call.At.FirstKey),
                 At(call.Before),
                 At(call.GradY),
@@ -51,6 +54,7 @@ internal sealed class CausalConvolution(KernelLibrary library, ColumnSum columnS
                 At(call.GradBefore),
                 At(call.GradX),
                 At(call.GradTaps is null ? 0 : call.Workspace),
+                At(call.GradBias is null ? 0 : biasSums),
                 call.At.Row,
                 call.X.Rows,
                 call.Taps.Rows,
@@ -63,6 +67,11 @@ internal sealed class CausalConvolution(KernelLibrary library, ColumnSum columnS
         {
             var row = taps with { Rows = 1, Columns = taps.Rows * taps.Columns };
             columnSum.Run(stream, call.Workspace, shape.Grid.Y, row, call.AccumulateTaps);
+        }
+
+        if (call.GradBias is { } bias)
+        {
+            columnSum.Run(stream, biasSums, shape.Grid.Y, bias, call.AccumulateTaps);
         }
     }
 }

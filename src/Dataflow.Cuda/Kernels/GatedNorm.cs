@@ -11,10 +11,12 @@ internal sealed class GatedNorm(KernelLibrary library, ColumnSum columnSum)
 
     private readonly TypedFunction forward = library.Typed("gated_norm", "gated_norm_forward");
     private readonly TypedFunction backward = library.Typed("gated_norm", "gated_norm_backward");
+    private readonly TypedFunction groupForward = library.Typed("gated_norm", "gated_group_norm_forward");
+    private readonly TypedFunction groupBackward = library.Typed("gated_norm", "gated_group_norm_backward");
 
     /// <inheritdoc cref="IKernels.GatedNormForward"/>
     public void Forward(CudaStream stream, in GatedNormForwardArguments call) =>
-        forward[call.Gate.Type]
+        (call.Groups is null ? forward : groupForward)[call.Gate.Type]
             .Launch(
                 stream,
                 Shape(call.X.Rows),
@@ -24,8 +26,8 @@ internal sealed class GatedNorm(KernelLibrary library, ColumnSum columnSum)
                 At(call.Y),
                 call.Epsilon,
                 call.X.Rows,
-                call.X.Columns / call.Weight.Columns,
-                call.Weight.Columns,
+                call.Groups ?? (call.X.Columns / call.Weight.Columns),
+                call.Groups is { } groups ? call.X.Columns / groups : call.Weight.Columns,
                 call.Gate.Stride,
                 KernelWorkspace.GatedNormGroupRows(call.X.Rows)
             );
@@ -34,7 +36,7 @@ internal sealed class GatedNorm(KernelLibrary library, ColumnSum columnSum)
     public void Backward(CudaStream stream, in GatedNormBackwardArguments call)
     {
         var shape = Shape(call.X.Rows);
-        backward[call.Gate.Type]
+        (call.Groups is null ? backward : groupBackward)[call.Gate.Type]
             .Launch(
                 stream,
                 shape,
@@ -46,8 +48,8 @@ internal sealed class GatedNorm(KernelLibrary library, ColumnSum columnSum)
                 At(call.GradWeight is null ? 0 : call.Workspace),
                 call.Epsilon,
                 call.X.Rows,
-                call.X.Columns / call.Weight.Columns,
-                call.Weight.Columns,
+                call.Groups ?? (call.X.Columns / call.Weight.Columns),
+                call.Groups is { } groups ? call.X.Columns / groups : call.Weight.Columns,
                 call.Gate.Stride,
                 call.GradGate.Stride,
                 KernelWorkspace.GatedNormGroupRows(call.X.Rows)

@@ -26,6 +26,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 At(call.Gates),
                 At(call.Decay),
                 At(call.StepBias),
+                At(call.Skip),
                 At(call.At.FirstKey),
                 At(call.Before),
                 At(call.After),
@@ -38,7 +39,10 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 of.ValueDim,
                 KernelWorkspace.RecurrenceColumns(of),
                 call.At.Row,
-                call.Channels.Rows
+                call.Channels.Rows,
+                of.Corrects ? 1 : 0,
+                of.LeastStep,
+                of.MostStep
             );
     }
 
@@ -62,6 +66,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 At(call.Gates),
                 At(call.Decay),
                 At(call.StepBias),
+                At(call.Skip),
                 At(call.At.FirstKey),
                 At(call.Before),
                 At(call.GradY),
@@ -77,7 +82,10 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 of.ValueDim,
                 columns,
                 call.At.Row,
-                rows
+                rows,
+                of.Corrects ? 1 : 0,
+                of.LeastStep,
+                of.MostStep
             );
         gradients[call.Gates.Type]
             .Launch(
@@ -98,16 +106,23 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 of.KeyDim,
                 of.ValueDim,
                 columns,
-                rows
+                rows,
+                of.Corrects ? 1 : 0,
+                of.LeastStep,
+                of.MostStep
             );
-        if (call.GradDecay is { } decay)
-        {
-            columnSum.Run(stream, vectors, rows, decay, call.AccumulateVectors);
-        }
+        Sum(stream, call, vectors, 0, call.GradDecay);
+        Sum(stream, call, vectors, 1, call.GradStepBias);
+        Sum(stream, call, vectors, 2, call.GradSkip);
+    }
 
-        if (call.GradStepBias is { } bias)
+    private void Sum(CudaStream stream, in LinearRecurrenceBackwardArguments call, nuint vectors, int index, Tensor? result)
+    {
+        if (result is { } sum)
         {
-            columnSum.Run(stream, vectors + (nuint)KernelAccesses.Floats((long)rows * of.Heads), rows, bias, call.AccumulateVectors);
+            int rows = call.Channels.Rows;
+            nuint terms = KernelAccesses.Statistic(vectors, index, rows * call.Shape.Heads);
+            columnSum.Run(stream, terms, rows, sum, call.AccumulateVectors);
         }
     }
 

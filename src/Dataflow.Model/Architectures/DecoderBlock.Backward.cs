@@ -41,6 +41,9 @@ internal static partial class DecoderBlock
             InputGradient(gradient, mixedOut, GradMixed(kind)) with { Scale = Scale(model) },
             .. WeightGradients(
                 model, gradient, MixedOut(model, kind), mixedOut, Biases.AttentionOut, WeightName.AttentionOutBias, intoStream: true),
+            .. kind.Recurrence is { HasProductBiases: true }
+                ? Some(new ColumnSumCall { A = gradient, C = G(WeightName.RecurrenceOutBias) })
+                : [],
             .. parallel ? ffnNorm : [],
             .. MixBackward(model, kind),
             .. model.Placement == NormPlacement.After

@@ -35,11 +35,14 @@ internal static partial class DecoderBlock
 
     private static ImmutableArray<KernelCall> RecurrenceForward(ModelConfig model, Recurrence of) =>
         [
-            Product(AttentionInput(model), WeightName.RecurrenceIn, null, RecurrenceInput),
+            Product(
+                AttentionInput(model), WeightName.RecurrenceIn, of.HasProductBiases ? W(WeightName.RecurrenceInBias) : null,
+                RecurrenceInput),
             new CausalConvolutionForwardCall
             {
                 X = ChannelsOf(RecurrenceInput, of),
                 Taps = W(WeightName.ConvolutionTaps),
+                Bias = of.HasConvolutionBias ? W(WeightName.ConvolutionBias) : null,
                 FirstKey = FirstKey,
                 States = KvWindow,
                 State = KvPiece,
@@ -52,6 +55,7 @@ internal static partial class DecoderBlock
                 Gates = GatesOf(RecurrenceInput, of),
                 Decay = W(WeightName.Decay),
                 StepBias = W(WeightName.StepBias),
+                Skip = of.Corrects ? null : W(WeightName.Skip),
                 FirstKey = FirstKey,
                 States = KvWindow,
                 State = KvPiece,
@@ -62,6 +66,7 @@ internal static partial class DecoderBlock
             {
                 X = RecurrenceOutput,
                 Gate = OutputGateOf(RecurrenceInput, of),
+                Groups = of.Corrects ? null : of.KeyHeads,
                 Weight = W(WeightName.RecurrenceNorm),
                 Y = RecurrenceGated,
             },
@@ -74,6 +79,7 @@ internal static partial class DecoderBlock
                 Gradient = GradRecurrenceOutput,
                 X = RecurrenceOutput,
                 Gate = OutputGateOf(RecurrenceInput, of),
+                Groups = of.Corrects ? null : of.KeyHeads,
                 Weight = W(WeightName.RecurrenceNorm),
                 GradGate = OutputGateOf(GradRecurrenceInput, of),
                 GradWeight = Gradient(kind, WeightName.RecurrenceNorm),
@@ -86,6 +92,7 @@ internal static partial class DecoderBlock
                 Gates = GatesOf(RecurrenceInput, of),
                 Decay = W(WeightName.Decay),
                 StepBias = W(WeightName.StepBias),
+                Skip = of.Corrects ? null : W(WeightName.Skip),
                 FirstKey = FirstKey,
                 States = KvWindow,
                 GradY = GradRecurrenceOutput,
@@ -95,12 +102,14 @@ internal static partial class DecoderBlock
                 GradGates = GatesOf(GradRecurrenceInput, of),
                 GradDecay = Gradient(kind, WeightName.Decay),
                 GradStepBias = Gradient(kind, WeightName.StepBias),
+                GradSkip = of.Corrects ? null : Gradient(kind, WeightName.Skip),
                 Workspace = Partials,
             },
             new CausalConvolutionBackwardCall
             {
                 X = ChannelsOf(RecurrenceInput, of),
                 Taps = W(WeightName.ConvolutionTaps),
+                Bias = of.HasConvolutionBias ? W(WeightName.ConvolutionBias) : null,
                 FirstKey = FirstKey,
                 States = KvWindow,
                 GradY = GradChannels,
@@ -108,10 +117,14 @@ internal static partial class DecoderBlock
                 GradState = GradKvPiece,
                 GradX = ChannelsOf(GradRecurrenceInput, of),
                 GradTaps = Gradient(kind, WeightName.ConvolutionTaps),
+                GradBias = of.HasConvolutionBias ? Gradient(kind, WeightName.ConvolutionBias) : null,
                 Workspace = Partials,
             },
             MixInputGradient(model, GradRecurrenceInput, WeightName.RecurrenceIn),
             .. WeightGradients(model, GradRecurrenceInput, AttentionInput(model), WeightName.RecurrenceIn, Biases.None, default),
+            .. of.HasProductBiases
+                ? Some(new ColumnSumCall { A = GradRecurrenceInput, C = G(WeightName.RecurrenceInBias) })
+                : [],
         ];
 
     private static Operand ChannelsOf(Operand input, Recurrence of) => input.Columns(0, of.Channels);

@@ -77,7 +77,7 @@ internal static partial class DecoderBlock
             .. Mix(model, kind),
             .. IntoStream(
                 model, MixedOut(model, kind), MixedOutMatrix(kind),
-                Bias(model, Biases.AttentionOut, WeightName.AttentionOutBias), AttentionPostNorm, Input, Residual),
+                MixedOutBias(model, kind), AttentionPostNorm, Input, Residual),
             .. model.HasFfnNorm ? Some(FfnNorm(model).Forward(model, Norm2)) : [],
             .. kind.Experts is { } experts ? ExpertsForward(model, kind, experts) : DenseForward(model),
         ];
@@ -109,6 +109,11 @@ internal static partial class DecoderBlock
         kind.Attends ? WeightName.AttentionOut
         : kind.Recurrence is null ? WeightName.ConvolutionOut
         : WeightName.RecurrenceOut;
+
+    private static Operand? MixedOutBias(ModelConfig model, LayerKind kind) =>
+        kind.Recurrence is null ? Bias(model, Biases.AttentionOut, WeightName.AttentionOutBias)
+        : kind.Recurrence.HasProductBiases ? W(WeightName.RecurrenceOutBias)
+        : null;
 
     /// <summary>Whether attention's output is gated.</summary>
     private static bool IsGated(ModelConfig model, LayerKind kind) => kind.Attends && model.AttentionGate;

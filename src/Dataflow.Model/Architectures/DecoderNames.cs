@@ -72,10 +72,15 @@ internal sealed record DecoderNames
 
     public string RecurrenceTaps { get; init; } = "linear_attn.conv1d";
 
-    /// <summary>This one and the next with no ending.</summary>
+    /// <summary>All of them in one matrix, in place of the four: what it is gated by first, then values, keys, queries, gates.</summary>
+    public string? RecurrenceFused { get; init; }
+
+    /// <summary>This one and the next two with no ending.</summary>
     public string Decay { get; init; } = "linear_attn.A_log";
 
     public string StepBias { get; init; } = "linear_attn.dt_bias";
+
+    public string Skip { get; init; } = "linear_attn.D";
 
     public string RecurrenceNorm { get; init; } = "linear_attn.norm";
 

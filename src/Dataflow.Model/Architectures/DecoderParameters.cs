@@ -4,7 +4,7 @@ namespace Dataflow.Model;
 
 /// <summary>The parameters of a decoder's block, in memory order, with the names that its family's checkpoints have for them.</summary>
 /// <remarks>Within a group, those whose gradients the backward writes after attention's come before the others.</remarks>
-internal sealed class DecoderParameters
+internal sealed partial class DecoderParameters
 {
     private const string Weight = ".weight";
     private const string Bias = ".bias";
@@ -75,29 +75,6 @@ internal sealed class DecoderParameters
         kind.Attends ? Attention()
         : kind.Recurrence is { } recurrence ? Recurrence(recurrence)
         : Convolution();
-
-    private IEnumerable<ParameterSpec> Recurrence(Recurrence of)
-    {
-        int d = model.ModelDim;
-        NamedRows Named(string name, long rows) => new(names.Layer + name + Weight, rows);
-        return
-        [
-            .. Before(),
-            ParameterSpec.Matrix(
-                WeightName.RecurrenceIn, d, Initial(model, InitialValues.FanIn(d)),
-                Named(names.RecurrenceIn, of.Channels), Named(names.RecurrenceGate, of.ValueWidth),
-                Named(names.RecurrenceBeta, of.Heads), Named(names.RecurrenceStep, of.Heads)),
-            ParameterSpec.Convolution(
-                WeightName.ConvolutionTaps, of.Taps, Initial(model, InitialValues.FanIn(of.Taps)),
-                Named(names.RecurrenceTaps, of.Channels)),
-            ParameterSpec.Vector(WeightName.Decay, InitialValues.Decay, (names.Layer + names.Decay, of.Heads)),
-            ParameterSpec.Vector(WeightName.StepBias, InitialValues.One, (names.Layer + names.StepBias, of.Heads)),
-            ParameterSpec.Vector(WeightName.RecurrenceNorm, InitialValues.One, Named(names.RecurrenceNorm, of.ValueDim)),
-            ParameterSpec.Matrix(
-                WeightName.RecurrenceOut, of.ValueWidth, Initial(model, IntoStream(of.ValueWidth)), Named(names.RecurrenceOut, d)),
-            .. After(),
-        ];
-    }
 
     private IEnumerable<ParameterSpec> Convolution()
     {

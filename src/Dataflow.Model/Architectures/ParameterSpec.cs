@@ -177,6 +177,9 @@ public abstract record InitialValues
     /// <summary>Of a logarithm of decay: that of what is uniform between 0.01 and 16, as Qwen3.5 has it.</summary>
     public static InitialValues Decay { get; } = new LogarithmOfUniform(0.01, 16);
 
+    /// <summary>The same as Mamba 2 has it: heads decay at rates of 1, 2, 3, ...</summary>
+    public static InitialValues DecayByHead { get; } = new LogarithmOfPlace();
+
     /// <summary>All equal.</summary>
     public sealed record Constant(float Value) : InitialValues;
 
@@ -188,4 +191,7 @@ public abstract record InitialValues
 
     /// <summary>The natural logarithm of what is uniform between two positive numbers.</summary>
     public sealed record LogarithmOfUniform(double Least, double Most) : InitialValues;
+
+    /// <summary>The natural logarithms of 1, 2, 3, ...</summary>
+    public sealed record LogarithmOfPlace : InitialValues;
 }

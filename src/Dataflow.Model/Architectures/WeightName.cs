@@ -168,11 +168,23 @@ public enum WeightName
     /// <summary>[heads], added to what says how far a token's step goes.</summary>
     StepBias,
 
-    /// <summary>[value width of a head], of the norm of a recurrence's result.</summary>
+    /// <summary>[value width of a head, or of all], of the norm of a recurrence's result.</summary>
     RecurrenceNorm,
 
     /// <summary>[D, value width], of its result.</summary>
     RecurrenceOut,
+
+    /// <summary>[channels + value width + gates].</summary>
+    RecurrenceInBias,
+
+    /// <summary>[D].</summary>
+    RecurrenceOutBias,
+
+    /// <summary>[channels], of a recurrence's convolution.</summary>
+    ConvolutionBias,
+
+    /// <summary>[heads], by which values are added to what a state space reads.</summary>
+    Skip,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

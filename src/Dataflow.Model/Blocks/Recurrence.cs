@@ -1,7 +1,17 @@
 namespace Dataflow.Model;
 
+/// <summary>How a token changes a state.</summary>
+public enum RecurrenceRule
+{
+    /// <summary>It corrects what its key reads (gated DeltaNet).</summary>
+    GatedDelta,
+
+    /// <summary>It adds to it (Mamba 2: queries, keys and values are C, B and x).</summary>
+    StateSpace,
+}
+
 /// <summary>
-/// Linear attention with a state in place of attention (gated DeltaNet): a causal convolution of queries, keys and values, a state
+/// Linear attention with a state in place of attention (gated DeltaNet, Mamba 2): a causal convolution of queries, keys and values, a state
 /// [<see cref="KeyDim"/>, <see cref="ValueDim"/>] for each head that every token changes and reads, and a norm gated by a product of its
 /// own. Head h has the query and the key of key head h / (<see cref="Heads"/> / <see cref="KeyHeads"/>).
 /// </summary>
@@ -21,8 +31,29 @@ public sealed record Recurrence(int KeyHeads, int Heads, int KeyDim, int ValueDi
     /// <summary>Columns that the convolution is of: queries, keys, values.</summary>
     public int Channels => (2 * KeyWidth) + ValueWidth;
 
-    /// <summary>Two numbers a head: how much of the state is corrected, and how much of it stays.</summary>
-    public int Gates => 2 * Heads;
+    /// <summary>How a token changes its head's state.</summary>
+    public RecurrenceRule Rule { get; init; }
+
+    /// <summary>The convolution has a bias.</summary>
+    public bool HasConvolutionBias { get; init; }
+
+    /// <summary>So have the products before and after.</summary>
+    public bool HasProductBiases { get; init; }
+
+    /// <summary>Steps of a state space are at least so long.</summary>
+    public float LeastStep { get; init; }
+
+    /// <summary>And at most so long.</summary>
+    public float MostStep { get; init; } = float.PositiveInfinity;
+
+    /// <summary>It corrects what keys read.</summary>
+    public bool Corrects => Rule == RecurrenceRule.GatedDelta;
+
+    /// <summary>A number a head that says how far its step goes, behind one that says how much it corrects, if it does.</summary>
+    public int Gates => Corrects ? 2 * Heads : Heads;
+
+    /// <summary>Weights of the norm of the result: those of a head, which all heads share, or of all columns.</summary>
+    public int NormWidth => Corrects ? ValueDim : ValueWidth;
 
     /// <summary>Columns of the first product: channels, what the result is gated by, gates.</summary>
     public int InputWidth => Channels + ValueWidth + Gates;

@@ -200,14 +200,17 @@ internal static class ModelConfigLimits
 
     private static void RecurrenceFaults(Recurrence of, string layers, List<string> faults)
     {
-        Between("linear_num_key_heads", of.KeyHeads, 1, Dim);
-        Between("linear_num_value_heads", of.Heads, 1, Dim);
-        Between("linear_key_head_dim", of.KeyDim, 1, HeadDim);
-        Between("linear_value_head_dim", of.ValueDim, 1, HeadDim);
-        Between("linear_conv_kernel_dim", of.Taps, 2, MostTaps);
+        var (keyHeads, heads, keyDim, valueDim, taps) = of.Corrects
+            ? ("linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim", "linear_conv_kernel_dim")
+            : ("mamba_n_groups", "mamba_n_heads", "mamba_d_state", "mamba_d_head", "mamba_d_conv");
+        Between(keyHeads, of.KeyHeads, 1, Dim);
+        Between(heads, of.Heads, 1, Dim);
+        Between(keyDim, of.KeyDim, 1, HeadDim);
+        Between(valueDim, of.ValueDim, 1, HeadDim);
+        Between(taps, of.Taps, 2, MostTaps);
         if (of is { KeyHeads: > 0, Heads: > 0 } && of.Heads % of.KeyHeads != 0)
         {
-            faults.Add($"linear_num_value_heads {of.Heads} is not a multiple of linear_num_key_heads {of.KeyHeads}");
+            faults.Add($"{heads} {of.Heads} is not a multiple of {keyHeads} {of.KeyHeads}");
         }
 
         void Between(string key, int value, int least, int most)

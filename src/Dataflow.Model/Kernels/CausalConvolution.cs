@@ -15,6 +15,9 @@ public sealed record CausalConvolutionForwardCall : KernelCall
     /// <summary>[C, K], the last tap for the token itself.</summary>
     public required Operand Taps { get; init; }
 
+    /// <summary>[C], added to the convolution; null adds nothing.</summary>
+    public Operand? Bias { get; init; }
+
     /// <summary>[T], where each token's document begins.</summary>
     public required Operand FirstKey { get; init; }
 
@@ -36,7 +39,7 @@ public sealed record CausalConvolutionForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(X, Taps, FirstKey, States);
+        all.Read(X, Taps, Bias, FirstKey, States);
         all.Write(State, Y);
     }
 }
@@ -52,6 +55,9 @@ public sealed record CausalConvolutionBackwardCall : KernelCall
 
     /// <summary>[C, K].</summary>
     public required Operand Taps { get; init; }
+
+    /// <summary>[C], added to the convolution; null adds nothing.</summary>
+    public Operand? Bias { get; init; }
 
     /// <summary>[T], where each token's document begins.</summary>
     public required Operand FirstKey { get; init; }
@@ -77,6 +83,9 @@ public sealed record CausalConvolutionBackwardCall : KernelCall
     /// <summary>[C, K]; null where the taps are frozen.</summary>
     public required Operand? GradTaps { get; init; }
 
+    /// <summary>[C]; null where there is no bias or it is frozen.</summary>
+    public Operand? GradBias { get; init; }
+
     /// <summary>Sums of groups of tokens.</summary>
     public required Operand Workspace { get; init; }
 
@@ -86,8 +95,8 @@ public sealed record CausalConvolutionBackwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(X, Taps, FirstKey, States, GradY, GradState);
+        all.Read(X, Taps, Bias, FirstKey, States, GradY, GradState);
         all.Write(GradX, Workspace);
-        all.Update(GradStates, GradTaps);
+        all.Update(GradStates, GradTaps, GradBias);
     }
 }

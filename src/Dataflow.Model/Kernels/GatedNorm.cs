@@ -1,6 +1,9 @@
 namespace Dataflow.Model;
 
-/// <summary>y = w x rstd silu(z), rstd of each head's part of a row alone, with one w for all heads.</summary>
+/// <summary>
+/// y = w x rstd silu(z), rstd of each head's part of a row alone, with one w for all heads; or, by groups, y = w u rstd of u = x silu(z),
+/// rstd of each group's part of a row.
+/// </summary>
 public sealed record GatedNormForwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -12,7 +15,10 @@ public sealed record GatedNormForwardCall : KernelCall
     /// <summary>z, of the same shape.</summary>
     public required Operand Gate { get; init; }
 
-    /// <summary>[width].</summary>
+    /// <summary>So many groups of columns are gated before they are normed; null: heads are normed and then gated.</summary>
+    public int? Groups { get; init; }
+
+    /// <summary>[width], or by groups [all columns].</summary>
     public required Operand Weight { get; init; }
 
     /// <summary>[T, heads x width].</summary>
@@ -41,7 +47,10 @@ public sealed record GatedNormBackwardCall : KernelCall
     /// <summary>z, of the same shape.</summary>
     public required Operand Gate { get; init; }
 
-    /// <summary>[width].</summary>
+    /// <summary>So many groups of columns are gated before they are normed; null: heads are normed and then gated.</summary>
+    public int? Groups { get; init; }
+
+    /// <summary>[width], or by groups [all columns].</summary>
     public required Operand Weight { get; init; }
 
     /// <summary>[T, heads x width].</summary>

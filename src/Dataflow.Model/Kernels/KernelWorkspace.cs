@@ -54,7 +54,7 @@ public static class KernelWorkspace
 
     /// <summary>Of LinearRecurrence, in the order of kernels/linear_recurrence.cu, whose head says what each part is.</summary>
     public static Bytes LinearRecurrence(long rows, Recurrence shape) =>
-        RecurrenceKept(rows, shape) + RecurrenceTokens(rows, shape) + new Bytes(2 * rows * shape.Heads * sizeof(float));
+        RecurrenceKept(rows, shape) + RecurrenceTokens(rows, shape) + new Bytes(3 * rows * shape.Heads * sizeof(float));
 
     /// <summary>Of these, the states before all blocks, and what blocks of threads keep of a block of tokens.</summary>
     public static Bytes RecurrenceKept(long rows, Recurrence shape)
@@ -64,9 +64,9 @@ public static class KernelWorkspace
         return new(shape.Heads * ((RecurrenceBlocks(rows) * states) + (RecurrenceRuns(shape) * kept)) * sizeof(float));
     }
 
-    /// <summary>Of these, what each leaves of each token: gradients of query, key and both gates.</summary>
+    /// <summary>Of these, what each leaves of each token: gradients of query, key, both gates and what is added of values.</summary>
     public static Bytes RecurrenceTokens(long rows, Recurrence shape) =>
-        new(shape.Heads * RecurrenceRuns(shape) * rows * ((2L * shape.KeyDim) + 2) * sizeof(float));
+        new(shape.Heads * RecurrenceRuns(shape) * rows * ((2L * shape.KeyDim) + 3) * sizeof(float));
 
     private static long RecurrenceRuns(Recurrence shape) => Up(shape.ValueDim, RecurrenceColumns(shape));
 
@@ -74,7 +74,7 @@ public static class KernelWorkspace
     public static Bytes OfRecurrence(long rows, Recurrence shape) =>
         Bytes.Max(
             LinearRecurrence(rows, shape),
-            Bytes.Max(Convolution(rows, shape.Channels, shape.Taps), GatedNorm(rows, shape.ValueDim)));
+            Bytes.Max(Convolution(rows, shape.Channels, shape.Taps + 1), GatedNorm(rows, shape.NormWidth)));
 
     /// <summary>Rows whose contributions to a gated norm's gradient one block adds up.</summary>
     public static int GatedNormGroupRows(long rows) => (int)Math.Max(4, Up(rows, 256));

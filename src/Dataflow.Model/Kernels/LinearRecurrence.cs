@@ -1,9 +1,9 @@
 namespace Dataflow.Model;
 
 /// <summary>
-/// The gated delta rule of each head, over blocks of tokens (<see cref="KernelWorkspace.RecurrenceRows"/>): S = decay S,
-/// e = beta (v - S^T k), S = S + k e^T, y = S^T q, within documents, with beta and decay of the gates and q and k of length 1. A chunk
-/// leaves S for the next chunk of its row, behind what the convolution leaves.
+/// The recurrence of each head, over blocks of tokens (<see cref="KernelWorkspace.RecurrenceRows"/>): S = decay S, e = beta (v - S^T k) or,
+/// in a state space, e = beta v, S = S + k e^T, y = S^T q, within documents, with beta and decay of the gates; where it corrects, q and k
+/// are of length 1. A chunk leaves S for the next chunk of its row, behind what the convolution leaves.
 /// </summary>
 public sealed record LinearRecurrenceForwardCall : KernelCall
 {
@@ -16,7 +16,7 @@ public sealed record LinearRecurrenceForwardCall : KernelCall
     /// <summary>[T, channels]: queries, keys, values.</summary>
     public required Operand Channels { get; init; }
 
-    /// <summary>[T, 2 heads]: b, then a.</summary>
+    /// <summary>[T, gates]: b, then a; a alone in a state space.</summary>
     public required Operand Gates { get; init; }
 
     /// <summary>[heads], the logarithm of the rate of decay.</summary>
@@ -24,6 +24,9 @@ public sealed record LinearRecurrenceForwardCall : KernelCall
 
     /// <summary>[heads], added to a.</summary>
     public required Operand StepBias { get; init; }
+
+    /// <summary>[heads], by which values are added to the result in a state space; null: they are not.</summary>
+    public Operand? Skip { get; init; }
 
     /// <summary>[T], where each token's document begins.</summary>
     public required Operand FirstKey { get; init; }
@@ -54,7 +57,7 @@ public sealed record LinearRecurrenceForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Channels, Gates, Decay, StepBias, FirstKey, States);
+        all.Read(Channels, Gates, Decay, StepBias, Skip, FirstKey, States);
         all.Write(State, Y, Workspace);
     }
 }
@@ -74,7 +77,7 @@ public sealed record LinearRecurrenceBackwardCall : KernelCall
     /// <summary>[T, channels].</summary>
     public required Operand Channels { get; init; }
 
-    /// <summary>[T, 2 heads].</summary>
+    /// <summary>[T, gates].</summary>
     public required Operand Gates { get; init; }
 
     /// <summary>[heads].</summary>
@@ -82,6 +85,9 @@ public sealed record LinearRecurrenceBackwardCall : KernelCall
 
     /// <summary>[heads].</summary>
     public required Operand StepBias { get; init; }
+
+    /// <summary>[heads], by which values are added to the result in a state space; null: they are not.</summary>
+    public Operand? Skip { get; init; }
 
     /// <summary>[T], where each token's document begins.</summary>
     public required Operand FirstKey { get; init; }
@@ -104,7 +110,7 @@ public sealed record LinearRecurrenceBackwardCall : KernelCall
     /// <summary>[T, channels].</summary>
     public required Operand GradChannels { get; init; }
 
-    /// <summary>[T, 2 heads].</summary>
+    /// <summary>[T, gates].</summary>
     public required Operand GradGates { get; init; }
 
     /// <summary>[heads]; null where it is frozen.</summary>
@@ -112,6 +118,9 @@ public sealed record LinearRecurrenceBackwardCall : KernelCall
 
     /// <summary>[heads]; null where it is frozen.</summary>
     public required Operand? GradStepBias { get; init; }
+
+    /// <summary>[heads]; null where there is none or it is frozen.</summary>
+    public Operand? GradSkip { get; init; }
 
     /// <summary>What blocks of tokens keep.</summary>
     public required Operand Workspace { get; init; }
@@ -122,9 +131,9 @@ public sealed record LinearRecurrenceBackwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Channels, Gates, Decay, StepBias, FirstKey, States, GradY, GradState);
+        all.Read(Channels, Gates, Decay, StepBias, Skip, FirstKey, States, GradY, GradState);
         all.Write(GradChannels, GradGates, Workspace);
-        all.Update(GradStates, GradDecay, GradStepBias);
+        all.Update(GradStates, GradDecay, GradStepBias, GradSkip);
     }
 }
 

@@ -14,6 +14,9 @@ public readonly record struct CausalConvolutionForwardArguments : IKernelArgumen
     /// <summary>[C, K].</summary>
     public required Tensor Taps { get; init; }
 
+    /// <summary>[C], added to conv; null adds nothing.</summary>
+    public Tensor? Bias { get; init; }
+
     /// <summary>Where the tokens are.</summary>
     public required ChunkContext At { get; init; }
 
@@ -35,6 +38,7 @@ public readonly record struct CausalConvolutionForwardArguments : IKernelArgumen
         {
             X = at.Tensor(call.X),
             Taps = at.Tensor(call.Taps),
+            Bias = at.Tensor(call.Bias),
             At = at.Context(call.FirstKey),
             Before = ChunkState.Before(call.States, call.FirstKey, ChunkState.OfTaps(call.Taps, at), at),
             After = call.State is { } state ? ChunkState.After(state, ChunkState.OfTaps(call.Taps, at), at) : null,
@@ -50,6 +54,7 @@ public readonly record struct CausalConvolutionForwardArguments : IKernelArgumen
     {
         accesses.Read(X);
         accesses.Read(Taps);
+        accesses.Read(Bias);
         At.Declare(accesses, X.Rows);
         accesses.Read(Before);
         if (After is { } after)
@@ -73,6 +78,9 @@ public readonly record struct CausalConvolutionBackwardArguments : IKernelArgume
     /// <summary>[C, K].</summary>
     public required Tensor Taps { get; init; }
 
+    /// <summary>[C], added to conv; null adds nothing.</summary>
+    public Tensor? Bias { get; init; }
+
     /// <summary>Where the tokens are.</summary>
     public required ChunkContext At { get; init; }
 
@@ -94,10 +102,13 @@ public readonly record struct CausalConvolutionBackwardArguments : IKernelArgume
     /// <summary>[C, K]; null where nobody wants it.</summary>
     public required Tensor? GradTaps { get; init; }
 
-    /// <summary>Whether the taps' gradient is added to.</summary>
+    /// <summary>[C]; null where nobody wants it.</summary>
+    public Tensor? GradBias { get; init; }
+
+    /// <summary>Whether the gradients of taps and bias are added to.</summary>
     public required bool AccumulateTaps { get; init; }
 
-    /// <summary><see cref="KernelWorkspace.Convolution"/> bytes.</summary>
+    /// <summary><see cref="KernelWorkspace.Convolution"/> bytes, of one tap more.</summary>
     public required nuint Workspace { get; init; }
 
     /// <summary>Of a call's operands.</summary>
@@ -108,6 +119,7 @@ public readonly record struct CausalConvolutionBackwardArguments : IKernelArgume
         {
             X = at.Tensor(call.X),
             Taps = at.Tensor(call.Taps),
+            Bias = at.Tensor(call.Bias),
             At = at.Context(call.FirstKey),
             Before = ChunkState.Before(call.States, call.FirstKey, part, at),
             GradY = at.Tensor(call.GradY),
@@ -115,7 +127,8 @@ public readonly record struct CausalConvolutionBackwardArguments : IKernelArgume
             GradAfter = at.Accumulates(call.GradStates) ? ChunkState.After(call.GradState, part, at) : null,
             GradX = at.Tensor(call.GradX),
             GradTaps = at.Tensor(call.GradTaps),
-            AccumulateTaps = call.GradTaps is { } sum && at.Accumulates(sum),
+            GradBias = at.Tensor(call.GradBias),
+            AccumulateTaps = (call.GradTaps ?? call.GradBias) is { } sum && at.Accumulates(sum),
             Workspace = at.Pointer(call.Workspace),
         };
     }
@@ -128,6 +141,7 @@ public readonly record struct CausalConvolutionBackwardArguments : IKernelArgume
     {
         accesses.Read(X);
         accesses.Read(Taps);
+        accesses.Read(Bias);
         At.Declare(accesses, X.Rows);
         accesses.Read(Before);
         accesses.Read(GradY);
@@ -135,7 +149,8 @@ public readonly record struct CausalConvolutionBackwardArguments : IKernelArgume
         accesses.Write(GradBefore);
         accesses.Write(GradX);
         accesses.Sum(GradTaps, AccumulateTaps);
-        accesses.Update(Workspace, KernelWorkspace.Convolution(X.Rows, Taps.Rows, Taps.Columns).Value);
+        accesses.Sum(GradBias, AccumulateTaps);
+        accesses.Update(Workspace, KernelWorkspace.Convolution(X.Rows, Taps.Rows, Taps.Columns + 1).Value);
     }
 }
 

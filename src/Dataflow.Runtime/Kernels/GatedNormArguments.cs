@@ -2,7 +2,10 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>y = w x rstd silu(z), with rstd = 1 / sqrt(mean(x^2) + epsilon) of each head's part of a row alone.</summary>
+/// <summary>
+/// y = w x rstd silu(z), with rstd = 1 / sqrt(mean(x^2) + epsilon) of each head's part of a row alone; by groups y = w u rstd of
+/// u = x silu(z), with rstd of u.
+/// </summary>
 public readonly record struct GatedNormForwardArguments : IKernelArguments
 {
     /// <summary>[T, heads x width].</summary>
@@ -11,8 +14,11 @@ public readonly record struct GatedNormForwardArguments : IKernelArguments
     /// <summary>z, likewise.</summary>
     public required Tensor Gate { get; init; }
 
-    /// <summary>[width].</summary>
+    /// <summary>[width], or by groups [all columns].</summary>
     public required Tensor Weight { get; init; }
+
+    /// <summary>So many groups of columns are gated before they are normed; null: heads are normed and then gated.</summary>
+    public int? Groups { get; init; }
 
     /// <summary>Added to mean squares.</summary>
     public required float Epsilon { get; init; }
@@ -27,6 +33,7 @@ public readonly record struct GatedNormForwardArguments : IKernelArguments
             X = at.Tensor(call.X),
             Gate = at.Tensor(call.Gate),
             Weight = at.Tensor(call.Weight),
+            Groups = call.Groups,
             Epsilon = at.Model.RmsNormEps,
             Y = at.Tensor(call.Y),
         };
@@ -56,8 +63,11 @@ public readonly record struct GatedNormBackwardArguments : IKernelArguments
     /// <summary>z, likewise.</summary>
     public required Tensor Gate { get; init; }
 
-    /// <summary>[width].</summary>
+    /// <summary>[width], or by groups [all columns].</summary>
     public required Tensor Weight { get; init; }
+
+    /// <summary>So many groups of columns are gated before they are normed; null: heads are normed and then gated.</summary>
+    public int? Groups { get; init; }
 
     /// <summary>Added to mean squares.</summary>
     public required float Epsilon { get; init; }
@@ -82,6 +92,7 @@ public readonly record struct GatedNormBackwardArguments : IKernelArguments
             X = at.Tensor(call.X),
             Gate = at.Tensor(call.Gate),
             Weight = at.Tensor(call.Weight),
+            Groups = call.Groups,
             Epsilon = at.Model.RmsNormEps,
             GradGate = at.Tensor(call.GradGate),
             GradWeight = at.Tensor(call.GradWeight),

@@ -4,7 +4,8 @@ namespace Dataflow.Runtime;
 
 /// <summary>
 /// Of each head, over the tokens t of a document: S = exp(g) S, e = beta (v - S^T k), S = S + k e^T, y = S^T q, with beta = sigma(b),
-/// g = -exp(decay) softplus(a + bias), k and q of length 1 (x rsqrt(sum x^2 + 1e-6)) and q then times 1 / sqrt(key width).
+/// g = -exp(decay) softplus(a + bias), k and q of length 1 (x rsqrt(sum x^2 + 1e-6)) and q then times 1 / sqrt(key width). A state space
+/// has beta = softplus(a + bias) within its bounds, g = -exp(decay) beta, e = beta v, y = S^T q + skip v, and k and q as they are.
 /// </summary>
 public readonly record struct LinearRecurrenceForwardArguments : IKernelArguments
 {
@@ -14,7 +15,7 @@ public readonly record struct LinearRecurrenceForwardArguments : IKernelArgument
     /// <summary>[T, channels]: q, k, v.</summary>
     public required Tensor Channels { get; init; }
 
-    /// <summary>[T, 2 heads]: b, a.</summary>
+    /// <summary>[T, gates]: b, a; a alone in a state space.</summary>
     public required Tensor Gates { get; init; }
 
     /// <summary>[heads].</summary>
@@ -22,6 +23,9 @@ public readonly record struct LinearRecurrenceForwardArguments : IKernelArgument
 
     /// <summary>[heads].</summary>
     public required Tensor StepBias { get; init; }
+
+    /// <summary>[heads], by which v is added to y in a state space; null: it is not.</summary>
+    public Tensor? Skip { get; init; }
 
     /// <summary>Where the tokens are.</summary>
     public required ChunkContext At { get; init; }
@@ -49,6 +53,7 @@ public readonly record struct LinearRecurrenceForwardArguments : IKernelArgument
             Gates = at.Tensor(call.Gates),
             Decay = at.Tensor(call.Decay),
             StepBias = at.Tensor(call.StepBias),
+            Skip = at.Tensor(call.Skip),
             At = at.Context(call.FirstKey),
             Before = ChunkState.Before(call.States, call.FirstKey, part, at),
             After = call.State is { } state ? ChunkState.After(state, part, at) : null,
@@ -67,6 +72,7 @@ public readonly record struct LinearRecurrenceForwardArguments : IKernelArgument
         accesses.Read(Gates);
         accesses.Read(Decay);
         accesses.Read(StepBias);
+        accesses.Read(Skip);
         At.Declare(accesses, Channels.Rows);
         accesses.Read(Before);
         accesses.Write(After);
@@ -87,7 +93,7 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
     /// <summary>[T, channels]: q, k, v.</summary>
     public required Tensor Channels { get; init; }
 
-    /// <summary>[T, 2 heads]: b, a.</summary>
+    /// <summary>[T, gates]: b, a; a alone in a state space.</summary>
     public required Tensor Gates { get; init; }
 
     /// <summary>[heads].</summary>
@@ -95,6 +101,9 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
 
     /// <summary>[heads].</summary>
     public required Tensor StepBias { get; init; }
+
+    /// <summary>[heads], by which v is added to y in a state space; null: it is not.</summary>
+    public Tensor? Skip { get; init; }
 
     /// <summary>Where the tokens are.</summary>
     public required ChunkContext At { get; init; }
@@ -120,7 +129,7 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
     /// <summary>[T, channels].</summary>
     public required Tensor GradChannels { get; init; }
 
-    /// <summary>[T, 2 heads].</summary>
+    /// <summary>[T, gates].</summary>
     public required Tensor GradGates { get; init; }
 
     /// <summary>[heads]; null where nobody wants it.</summary>
@@ -129,7 +138,10 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
     /// <summary>[heads]; null where nobody wants it.</summary>
     public required Tensor? GradStepBias { get; init; }
 
-    /// <summary>Whether these two are added to.</summary>
+    /// <summary>[heads]; null where nobody wants it.</summary>
+    public Tensor? GradSkip { get; init; }
+
+    /// <summary>Whether these three are added to.</summary>
     public required bool AccumulateVectors { get; init; }
 
     /// <summary><see cref="KernelWorkspace.LinearRecurrence"/> bytes.</summary>
@@ -147,6 +159,7 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
             Gates = at.Tensor(call.Gates),
             Decay = at.Tensor(call.Decay),
             StepBias = at.Tensor(call.StepBias),
+            Skip = at.Tensor(call.Skip),
             At = context,
             Before = ChunkState.Before(call.States, call.FirstKey, part, at),
             GradY = at.Tensor(call.GradY),
@@ -158,7 +171,8 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
             GradGates = at.Tensor(call.GradGates),
             GradDecay = at.Tensor(call.GradDecay),
             GradStepBias = at.Tensor(call.GradStepBias),
-            AccumulateVectors = (call.GradDecay ?? call.GradStepBias) is { } sum && at.Accumulates(sum),
+            GradSkip = at.Tensor(call.GradSkip),
+            AccumulateVectors = (call.GradDecay ?? call.GradStepBias ?? call.GradSkip) is { } sum && at.Accumulates(sum),
             Workspace = at.Pointer(call.Workspace),
         };
     }
@@ -173,6 +187,7 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
         accesses.Read(Gates);
         accesses.Read(Decay);
         accesses.Read(StepBias);
+        accesses.Read(Skip);
         At.Declare(accesses, Channels.Rows);
         accesses.Read(Before);
         accesses.Read(GradY);
@@ -181,6 +196,7 @@ public readonly record struct LinearRecurrenceBackwardArguments : IKernelArgumen
         accesses.Write(GradGates);
         accesses.Sum(GradDecay, AccumulateVectors);
         accesses.Sum(GradStepBias, AccumulateVectors);
+        accesses.Sum(GradSkip, AccumulateVectors);
         accesses.Update(Workspace, KernelWorkspace.LinearRecurrence(Channels.Rows, Shape).Value);
     }
 }

@@ -40,6 +40,13 @@ public static class WeightInitialiser
                 }
 
                 break;
+            case InitialValues.LogarithmOfPlace:
+                for (int i = 0; i < destination.Length; i++)
+                {
+                    destination[i] = (float)Logarithm(firstElement + i + 1);
+                }
+
+                break;
             default:
                 throw new InvalidOperationException($"{tensor.Name} has no initial values");
         }

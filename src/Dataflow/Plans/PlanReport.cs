@@ -235,7 +235,8 @@ public static class PlanReport
         string convolution = kind.ConvolutionTaps is { } taps ? $"a convolution over {taps} tokens in place of attention" : "";
         string experts = kind.Experts is { } e ? $"{e.PerToken} of {e.Count} experts of {e.Dim}" : "";
         string recurrence = kind.Recurrence is { } r
-            ? $"linear attention of {r.Heads} heads with states of {r.KeyDim} x {r.ValueDim} in place of attention"
+            ? $"{(r.Corrects ? "linear attention" : "a state space")} of {r.Heads} heads with states of {r.KeyDim} x {r.ValueDim} "
+                + "in place of attention"
             : "";
         string apart = kind.FfnApart ? "streamed apart" : "";
         string[] notes = [experts, convolution, recurrence, window, positions, shared, scale, apart, frozen];

@@ -27,13 +27,14 @@ public sealed unsafe class CausalConvolutionTests : KernelTest
     {
         Tensor x = New(Tokens, Columns, type, gap: 5).Random(1);
         Tensor w = New(Columns, taps, type).Random(2);
-        Tensor dy = New(Tokens, Columns).Random(3);
-        var run = Run(x, w, dy, chunk, threads: 2);
-        double[,] inputs = x.Values(), by = w.Values();
+        Tensor dy = New(Tokens, Columns).Random(3), bias = New(1, Columns, type).Random(7);
+        var run = Run(x, w, bias, dy, chunk, threads: 2);
+        double[,] inputs = x.Values(), by = w.Values(), more = bias.Values();
         double tolerance = type == DType.Float32 ? 2e-6 : 1.0 / 256;
-        run.Y.AssertClose(Definition(inputs, by), 2e-6);
-        run.GradX.AssertClose(Differences(inputs, dy.Values(), () => Definition(inputs, by)), tolerance);
-        run.GradTaps.AssertClose(Differences(by, dy.Values(), () => Definition(inputs, by)), 2 * tolerance);
+        run.Y.AssertClose(Definition(inputs, by, more), 2e-6);
+        run.GradX.AssertClose(Differences(inputs, dy.Values(), () => Definition(inputs, by, more)), tolerance);
+        run.GradTaps.AssertClose(Differences(by, dy.Values(), () => Definition(inputs, by, more)), 2 * tolerance);
+        run.GradBias.AssertClose(Differences(more, dy.Values(), () => Definition(inputs, by, more)), 2 * tolerance);
     }
 
     [Fact]
@@ -41,24 +42,27 @@ public sealed unsafe class CausalConvolutionTests : KernelTest
     {
         Tensor x = New(Tokens, Columns).Random(4);
         Tensor w = New(Columns, 4).Random(5);
-        Tensor dy = New(Tokens, Columns).Random(6);
-        var first = Run(x, w, dy, 8, 1);
+        Tensor dy = New(Tokens, Columns).Random(6), bias = New(1, Columns).Random(7);
+        var first = Run(x, w, bias, dy, 8, 1);
         foreach (int threads in ThreadCounts)
         {
-            var other = Run(x, w, dy, 8, threads);
+            var other = Run(x, w, bias, dy, 8, threads);
             first.Y.AssertSameBits(other.Y);
             first.GradX.AssertSameBits(other.GradX);
             first.GradTaps.AssertSameBits(other.GradTaps);
+            first.GradBias.AssertSameBits(other.GradBias);
         }
     }
 
     /// <summary>All chunks forward, then back; states lie side by side, each with room that becomes 0.</summary>
-    private (Tensor Y, Tensor GradX, Tensor GradTaps) Run(Tensor x, Tensor w, Tensor dy, int chunk, int threads)
+    private (Tensor Y, Tensor GradX, Tensor GradTaps, Tensor GradBias) Run(
+        Tensor x, Tensor w, Tensor bias, Tensor dy, int chunk, int threads)
     {
         int taps = w.M.Columns, chunks = Tokens / chunk, wide = ((((taps - 1) * Columns) + chunk - 1) / chunk) + 3;
         int* first = Table([.. Enumerable.Range(0, Tokens).Select(t => s_documents.Last(s => s <= t))]);
         Tensor y = New(Tokens, Columns).Poison(), dx = New(Tokens, Columns, x.M.Type, gap: 2).Poison();
         Tensor states = New(Tokens, wide).Poison(), gradStates = New(Tokens, wide).Poison(), dw = New(Columns, taps).Poison();
+        Tensor db = New(1, Columns).Poison();
         Operand Rows(Tensor of, int at) => of.Wide.RowRange(at * chunk, chunk);
         Operand? State(Tensor of, int at) =>
             at < 0 || at >= chunks ? null : Rows(of, at) with { Rows = taps - 1, Columns = Columns, Stride = Columns };
@@ -68,6 +72,7 @@ public sealed unsafe class CausalConvolutionTests : KernelTest
             {
                 X = Rows(x, c),
                 Taps = w.T,
+                Bias = bias.T,
                 At = new ChunkContext((nuint)(first + (c * chunk)), c * chunk),
                 Before = State(states, c - 1),
                 After = State(states, c),
@@ -83,6 +88,7 @@ public sealed unsafe class CausalConvolutionTests : KernelTest
             {
                 X = Rows(x, c),
                 Taps = w.T,
+                Bias = bias.T,
                 At = new ChunkContext((nuint)(first + (c * chunk)), c * chunk),
                 Before = State(states, c - 1),
                 GradY = Rows(dy, c),
@@ -90,15 +96,16 @@ public sealed unsafe class CausalConvolutionTests : KernelTest
                 GradAfter = c < chunks - 1 ? State(gradStates, c) : null,
                 GradX = Rows(dx, c),
                 GradTaps = dw.T,
+                GradBias = db.T,
                 AccumulateTaps = c < chunks - 1,
                 Workspace = 0,
             });
         }
 
-        return (y, dx, dw);
+        return (y, dx, dw, db);
     }
 
-    private static double[,] Definition(double[,] x, double[,] taps)
+    private static double[,] Definition(double[,] x, double[,] taps, double[,] bias)
     {
         int k = taps.GetLength(1);
         double[,] y = new double[Tokens, Columns];
@@ -107,7 +114,7 @@ public sealed unsafe class CausalConvolutionTests : KernelTest
             int document = s_documents.Last(s => s <= t);
             for (int j = 0; j < Columns; j++)
             {
-                double sum = 0;
+                double sum = bias[0, j];
                 for (int at = Math.Max(document, t - k + 1); at <= t; at++)
                 {
                     sum += taps[j, k - 1 - (t - at)] * x[at, j];

@@ -20,20 +20,22 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
     [InlineData(32, 2, 2, 3, 17)]
     [InlineData(3, 1, 3, 4, 2)]
     [InlineData(48, 1, 1, 18, 2)]
-    public void Chunks_pass_on_their_state_and_its_gradient(int chunk, int keyHeads, int heads, int keyDim, int valueDim)
-    {
-        var shape = new Recurrence(keyHeads, heads, keyDim, valueDim, 4);
-        Inputs at = New(shape, DType.Float32);
-        var run = Run(at, chunk, threads: 2);
-        double[][,] values = at.Values();
-        double[,] dy = at.GradY.Values();
-        double[,] Definition() => Recur(shape, values);
-        run.Y.AssertClose(Definition(), 1e-5);
-        for (int i = 0; i < run.Gradients.Length; i++)
-        {
-            run.Gradients[i].AssertClose(Differences(values[i], dy, Definition), 2e-5);
-        }
-    }
+    public void Chunks_pass_on_their_state_and_its_gradient(int chunk, int keyHeads, int heads, int keyDim, int valueDim) =>
+        AssertAgrees(new Recurrence(keyHeads, heads, keyDim, valueDim, 4), chunk);
+
+    /// <summary>Steps have bounds, which some reach; values join the result.</summary>
+    [Theory]
+    [InlineData(96, 1, 2, 5, 3)]
+    [InlineData(3, 2, 4, 4, 17)]
+    public void So_do_chunks_of_a_state_space(int chunk, int groups, int heads, int stateDim, int headDim) =>
+        AssertAgrees(
+            new Recurrence(groups, heads, stateDim, headDim, 4)
+            {
+                Rule = RecurrenceRule.StateSpace,
+                LeastStep = 0.25f,
+                MostStep = 1,
+            },
+            chunk);
 
     /// <summary>Gates and results are rounded, what is between is not.</summary>
     [Fact]
@@ -63,9 +65,25 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
         }
     }
 
-    private sealed record Inputs(Recurrence Shape, Tensor Channels, Tensor Gates, Tensor Decay, Tensor StepBias, Tensor GradY)
+    private void AssertAgrees(Recurrence shape, int chunk)
     {
-        public double[][,] Values() => [Channels.Values(), Gates.Values(), Decay.Values(), StepBias.Values()];
+        Inputs at = New(shape, DType.Float32);
+        var run = Run(at, chunk, threads: 2);
+        double[][,] values = at.Values();
+        double[,] dy = at.GradY.Values();
+        double[,] Definition() => Recur(shape, values);
+        run.Y.AssertClose(Definition(), 1e-5);
+        for (int i = 0; i < run.Gradients.Length; i++)
+        {
+            run.Gradients[i].AssertClose(Differences(values[i], dy, Definition), 2e-5);
+        }
+    }
+
+    private sealed record Inputs(
+        Recurrence Shape, Tensor Channels, Tensor Gates, Tensor Decay, Tensor StepBias, Tensor? Skip, Tensor GradY)
+    {
+        public double[][,] Values() =>
+            [.. new[] { Channels, Gates, Decay, StepBias, Skip }.OfType<Tensor>().Select(t => t.Values())];
     }
 
     private Inputs New(Recurrence shape, DType type) =>
@@ -75,6 +93,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
             New(Tokens, shape.Gates, type, gap: 7).Random(2),
             New(1, shape.Heads, type).Random(3),
             New(1, shape.Heads, type).Random(4, offset: -1),
+            shape.Corrects ? null : New(1, shape.Heads, type).Random(6),
             New(Tokens, shape.ValueWidth, type).Random(5));
 
     /// <summary>All chunks forward, then back; states lie side by side, each behind numbers of a convolution.</summary>
@@ -89,6 +108,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
         Tensor workspace = New(1, (int)(KernelWorkspace.LinearRecurrence(chunk, shape).Value / sizeof(float))).Poison();
         Tensor channels = New(Tokens, shape.Channels).Poison(), gates = New(Tokens, shape.Gates, type, gap: 3).Poison();
         Tensor decay = New(1, shape.Heads).Poison(), bias = New(1, shape.Heads).Poison();
+        Tensor? skip = at.Skip is null ? null : New(1, shape.Heads).Poison();
         Operand Rows(Tensor of, int c) => of.Wide.RowRange(c * chunk, chunk);
         Operand? State(Tensor of, int c) =>
             c < 0 || c >= chunks
@@ -107,6 +127,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
                 Gates = Rows(at.Gates, c),
                 Decay = at.Decay.T,
                 StepBias = at.StepBias.T,
+                Skip = at.Skip?.T,
                 At = new ChunkContext((nuint)(first + (c * chunk)), c * chunk),
                 Before = State(states, c - 1),
                 After = State(states, c),
@@ -125,6 +146,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
                 Gates = Rows(at.Gates, c),
                 Decay = at.Decay.T,
                 StepBias = at.StepBias.T,
+                Skip = at.Skip?.T,
                 At = new ChunkContext((nuint)(first + (c * chunk)), c * chunk),
                 Before = State(states, c - 1),
                 GradY = Rows(at.GradY, c),
@@ -136,12 +158,13 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
                 GradGates = Rows(gates, c),
                 GradDecay = decay.T,
                 GradStepBias = bias.T,
+                GradSkip = skip?.T,
                 AccumulateVectors = !last,
                 Workspace = workspace.Address,
             });
         }
 
-        return (y, [channels, gates, decay, bias]);
+        return (y, [channels, gates, decay, bias, .. skip is { } some ? [some] : Array.Empty<Tensor>()]);
     }
 
     private static double[,] Recur(Recurrence shape, double[][,] inputs)
@@ -161,8 +184,9 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
                 }
 
                 double[] q = Length(t, keyHead * dk, 1 / Math.Sqrt(dk)), k = Length(t, shape.KeyWidth + (keyHead * dk), 1);
-                double beta = 1 / (1 + Math.Exp(-gates[t, h]));
-                double keep = Math.Exp(-Math.Exp(decay[0, h]) * Math.Log(1 + Math.Exp(gates[t, shape.Heads + h] + bias[0, h])));
+                double step = Math.Log(1 + Math.Exp(gates[t, shape.Gates - shape.Heads + h] + bias[0, h]));
+                step = shape.Corrects ? step : Math.Clamp(step, shape.LeastStep, shape.MostStep);
+                double beta = shape.Corrects ? 1 / (1 + Math.Exp(-gates[t, h])) : step, keep = Math.Exp(-Math.Exp(decay[0, h]) * step);
                 for (int j = 0; j < dv; j++)
                 {
                     double read = 0;
@@ -172,7 +196,9 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
                         read += state[a, j] * k[a];
                     }
 
-                    double written = beta * (channels[t, (2 * shape.KeyWidth) + (h * dv) + j] - read);
+                    double value = channels[t, (2 * shape.KeyWidth) + (h * dv) + j];
+                    double written = beta * (shape.Corrects ? value - read : value);
+                    y[t, (h * dv) + j] += shape.Corrects ? 0 : inputs[4][0, h] * value;
                     for (int a = 0; a < dk; a++)
                     {
                         state[a, j] += k[a] * written;
@@ -186,8 +212,8 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
 
         double[] Length(int t, int column, double scale)
         {
-            double sum = 1e-6;
-            for (int a = 0; a < dk; a++)
+            double sum = shape.Corrects ? 1e-6 : scale * scale;
+            for (int a = 0; a < dk && shape.Corrects; a++)
             {
                 sum += channels[t, column + a] * channels[t, column + a];
             }

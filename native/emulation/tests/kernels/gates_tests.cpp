@@ -78,6 +78,67 @@ template <typename T> void check_norm(int rows, int heads, int width)
     }
 }
 
+// Gated first, and normed by groups of columns with weights of their own.
+template <typename T> void check_groups(int rows, int groups_of_columns, int width)
+{
+    const float epsilon = 1e-3f;
+    const int columns = groups_of_columns * width, stride = columns + 2, group_rows = std::max(4, static_cast<int>(divided_up(rows, 256)));
+    const uint32_t groups = divided_up(rows, group_rows);
+    const std::string where = std::to_string(rows) + " rows, " + std::to_string(groups_of_columns) + " groups of " + std::to_string(width);
+    Numbers numbers(width + rows);
+    const std::vector<float> x = numbers.many<float>(static_cast<size_t>(rows) * columns);
+    const std::vector<T> z = numbers.many<T>(static_cast<size_t>(rows) * stride, 3), w = numbers.many<T>(columns),
+                         dy = numbers.many<T>(static_cast<size_t>(rows) * columns);
+    Array<float> device_x(x), partials(static_cast<size_t>(groups) * columns);
+    Array<T> device_z(z), device_w(w), y(x.size()), gradient(dy), dz(std::vector<T>(z.size(), rounded<T>(0)));
+    kernel("gated_norm", std::string("gated_group_norm_forward_") + Type<T>::Name)
+        .run({groups}, {128}, 0, device_x.device(), device_z.device(), device_w.device(), y.device(), epsilon, rows, groups_of_columns,
+            width, stride, group_rows);
+    kernel("gated_norm", std::string("gated_group_norm_backward_") + Type<T>::Name)
+        .run({groups}, {128}, 0, gradient.device(), device_x.device(), device_z.device(), device_w.device(), dz.device(),
+            partials.device(), epsilon, rows, groups_of_columns, width, stride, stride, group_rows);
+    const std::vector<T> normed = y.host(), dx = gradient.host(), dgate = dz.host();
+    const std::vector<float> sums = partials.host();
+    std::vector<double> dw(columns);
+    for (int t = 0; t < rows; t++)
+    {
+        for (int first = 0; first < columns; first += width)
+        {
+            const size_t at = static_cast<size_t>(t) * columns, gate = static_cast<size_t>(t) * stride;
+            const auto u = [&](int j) { return x[at + j] * silu(to_float(z[gate + j])).value; };
+            double squares = 0, dot = 0;
+            for (int j = first; j < first + width; j++)
+            {
+                squares += u(j) * u(j);
+                dot += static_cast<double>(to_float(dy[at + j])) * to_float(w[j]) * u(j);
+            }
+
+            const double root = 1 / std::sqrt(squares / width + epsilon);
+            for (int j = first; j < first + width; j++)
+            {
+                const Gate by = silu(to_float(z[gate + j]));
+                const double dn = static_cast<double>(to_float(dy[at + j])) * to_float(w[j]);
+                const double du = root * (dn - u(j) * root * root * dot / width), size = 4 * (1 + root * root);
+                check_close(normed[at + j], to_float(w[j]) * u(j) * root, size, 16, "y, " + where);
+                check_close(dgate[gate + j], du * x[at + j] * by.slope, size, 48, "dz, " + where);
+                check_close(dx[at + j], du * by.value, size, 48, "dx, " + where);
+                dw[j] += to_float(dy[at + j]) * u(j) * root;
+            }
+        }
+    }
+
+    for (int j = 0; j < columns; j++)
+    {
+        double sum = 0;
+        for (uint32_t g = 0; g < groups; g++)
+        {
+            sum += sums[static_cast<size_t>(g) * columns + j];
+        }
+
+        check_close(static_cast<float>(sum), dw[j], 4 * rows, 16, "dw, " + where);
+    }
+}
+
 template <typename T> void check_output(int count)
 {
     Numbers numbers(count);
@@ -107,6 +168,15 @@ TEST(GatedNormsOfHeadsAreThoseOfTheDefinition)
     {
         check_norm<float>(rows, heads, width);
         check_norm<Bf16>(rows, heads, width);
+    }
+}
+
+TEST(NormsOfGatedGroupsAreThoseOfTheDefinition)
+{
+    for (const auto& [rows, groups, width] : std::vector<std::array<int, 3>>{{7, 3, 5}, {20, 1, 300}, {3, 6, 48}})
+    {
+        check_groups<float>(rows, groups, width);
+        check_groups<Bf16>(rows, groups, width);
     }
 }
 

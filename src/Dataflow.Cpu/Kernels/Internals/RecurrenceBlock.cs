@@ -10,11 +10,15 @@ internal readonly unsafe struct RecurrenceInput
     private const double Added = 1e-6;
 
     private readonly Matrix channels, gates, decay, stepBias;
+    private readonly Matrix? skip;
     private readonly int* firstKey;
     private readonly int row;
 
-    public RecurrenceInput(Recurrence shape, in Tensor channels, in Tensor gates, in Tensor decay, in Tensor stepBias, in ChunkContext at)
+    public RecurrenceInput(
+        Recurrence shape, in Tensor channels, in Tensor gates, in Tensor decay, in Tensor stepBias, in Tensor? skip, in ChunkContext at)
     {
+        this.skip = Matrix.Of(skip);
+        this.skip?.Expect(1, shape.Heads, nameof(skip));
         (Shape, this.channels, this.gates) = (shape, new(channels), new(gates));
         (this.decay, this.stepBias) = (new(decay), new(stepBias));
         this.channels.Expect(channels.Rows, shape.Channels, nameof(channels));
@@ -60,7 +64,14 @@ internal readonly unsafe struct RecurrenceInput
 
     public float BetaAt(int token, int head) => Element(gates, token, head);
 
-    public float StepAt(int token, int head) => Element(gates, token, Shape.Heads + head) + Element(stepBias, 0, head);
+    /// <summary>What says how far a token's step goes, before it is made positive.</summary>
+    public float StepAt(int token, int head) => Element(gates, token, Shape.Gates - Shape.Heads + head) + Element(stepBias, 0, head);
+
+    /// <summary>A step within its bounds.</summary>
+    public double Bounded(double step) => Math.Clamp(step, Shape.LeastStep, Shape.MostStep);
+
+    /// <summary>By what a head's values are added to its result.</summary>
+    public float SkipOf(int head) => skip is { } some ? Element(some, 0, head) : 0;
 
     /// <summary>How fast a head's state decays.</summary>
     public double RateOf(int head) => Math.Exp(Element(decay, 0, head));
@@ -72,7 +83,8 @@ internal readonly unsafe struct RecurrenceInput
 /// A block of tokens of one value head in a worker's memory. Row i is the block's token i; G_i is the sum of the logarithms of decay up to
 /// it, D_is = exp(G_i - G_s) where s and i are of one document, else 0, and d_i = exp(G_i) where i's document began before the block, else
 /// 0. With the state S before the block: z_i = v_i - d_i S^T k_i - the sum over s below i of D_is (k_i k_s) e_s, e_i = beta_i z_i,
-/// y_i = d_i S^T q_i + the sum over s up to i of D_is (q_i k_s) e_s, and after it S = d_last S + the sum over s of D_last,s k_s e_s^T.
+/// y_i = d_i S^T q_i + the sum over s up to i of D_is (q_i k_s) e_s, and after it S = d_last S + the sum over s of D_last,s k_s e_s^T. In a
+/// state space z = v, and skip v joins y.
 /// </summary>
 internal unsafe struct RecurrenceBlock
 {
@@ -177,8 +189,11 @@ internal unsafe struct RecurrenceBlock
         {
             QueryRoot[i] = input.Load(First + i, column, Query + (i * Keys), width);
             KeyRoot[i] = input.Load(First + i, column + input.Shape.KeyWidth, Key + (i * Keys), width);
-            RowSums.Scale(Query + (i * Keys), Keys, QueryRoot[i] * Scale);
-            RowSums.Scale(Key + (i * Keys), Keys, KeyRoot[i]);
+            if (input.Shape.Corrects)
+            {
+                RowSums.Scale(Query + (i * Keys), Keys, QueryRoot[i] * Scale);
+                RowSums.Scale(Key + (i * Keys), Keys, KeyRoot[i]);
+            }
         }
 
         RowSums.Transpose(Key, Count, Keys, Keys, KeyAcross, Rows);
@@ -194,8 +209,10 @@ internal unsafe struct RecurrenceBlock
         double rate = input.RateOf(head), sum = 0;
         for (int i = 0; i < Count; i++)
         {
-            Beta[i] = (float)Sigmoid(input.BetaAt(First + i, head));
-            sum -= rate * SoftPlus(input.StepAt(First + i, head));
+            double step = SoftPlus(input.StepAt(First + i, head));
+            step = input.Shape.Corrects ? step : input.Bounded(step);
+            Beta[i] = (float)(input.Shape.Corrects ? Sigmoid(input.BetaAt(First + i, head)) : step);
+            sum -= rate * step;
             G[i] = sum;
             input.Load(First + i, input.ValueColumn(head), Value + (i * Values), input.Shape.ValueDim);
         }
@@ -214,7 +231,8 @@ internal unsafe struct RecurrenceBlock
             {
                 Vector512<float> decay = VectorMath.Exp(Vector512.Load(decays + s));
                 decay.Store(decays + s);
-                (-decay * Vector512.Load(KeyProducts + (i * Rows) + s)).Store(Correction + (i * Rows) + s);
+                Vector512<float> corrected = input.Shape.Corrects ? -decay * Vector512.Load(KeyProducts + (i * Rows) + s) : default;
+                corrected.Store(Correction + (i * Rows) + s);
             }
         }
 
@@ -227,14 +245,15 @@ internal unsafe struct RecurrenceBlock
         for (int i = 0; i < Count; i++)
         {
             float* z = Z + (i * Values), e = E + (i * Values);
-            RowSums.Run(input.Shape.KeyDim, Key + (i * Keys), 1, state, Values, z, Values, Start.Zero);
+            int read = input.Shape.Corrects ? input.Shape.KeyDim : 0;
+            RowSums.Run(read, Key + (i * Keys), 1, state, Values, z, Values, Start.Zero);
             for (int j = 0; j < Values; j += Lanes.Count)
             {
                 Vector512.FusedMultiplyAdd(Vector512.Create(-FromState[i]), Vector512.Load(z + j), Vector512.Load(Value + (i * Values) + j))
                     .Store(z + j);
             }
 
-            RowSums.Run(i, Correction + (i * Rows), 1, E, Values, z, Values, Start.Tile);
+            RowSums.Run(input.Shape.Corrects ? i : 0, Correction + (i * Rows), 1, E, Values, z, Values, Start.Tile);
             for (int j = 0; j < Values; j += Lanes.Count)
             {
                 (Vector512.Load(z + j) * Vector512.Create(Beta[i])).Store(e + j);
@@ -257,11 +276,12 @@ internal unsafe struct RecurrenceBlock
     }
 
     /// <summary>y of a token.</summary>
-    public readonly void Read(int i, float* state, float* y)
+    public readonly void Read(int i, int head, float* state, float* y)
     {
         RowSums.Run(input.Shape.KeyDim, Query + (i * Keys), 1, state, Values, y, Values, Start.Zero);
         RowSums.Scale(y, Values, FromState[i]);
         RowSums.Run(i + 1, QueryProducts + (i * Rows), 1, E, Values, y, Values, Start.Tile);
+        RowSums.Add(y, Value + (i * Values), input.SkipOf(head), Values);
     }
 
     /// <summary>The state after the block in place of that before it.</summary>

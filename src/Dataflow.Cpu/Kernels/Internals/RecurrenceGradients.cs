@@ -38,12 +38,14 @@ internal readonly unsafe struct RecurrenceGradients
         ofQueries = block.Take(Rows * Rows);
         OfDecay = (double*)block.Take(2 * input.Group);
         OfStepBias = (double*)block.Take(2 * input.Group);
+        OfSkip = (double*)block.Take(2 * input.Group);
 
         // What lies behind keys that are no whole vectors stays 0.
         new Span<float>(stateAcross, values * keys).Clear();
         new Span<float>(gradStateAcross, values * keys).Clear();
         new Span<double>(OfDecay, input.Group).Clear();
         new Span<double>(OfStepBias, input.Group).Clear();
+        new Span<double>(OfSkip, input.Group).Clear();
     }
 
     /// <summary>[key width, Values]: S before the block.</summary>
@@ -61,6 +63,8 @@ internal readonly unsafe struct RecurrenceGradients
     public double* OfDecay { get; }
 
     public double* OfStepBias { get; }
+
+    public double* OfSkip { get; }
 
     /// <summary>No head has added to queries and keys.</summary>
     public void Clear()
@@ -111,16 +115,30 @@ internal readonly unsafe struct RecurrenceGradients
         {
             int token = block.First + i;
             Row to = new(channels, token, input.ValueColumn(head));
+            RowSums.Add(f + (i * block.Values), gradY + (i * block.Values), input.SkipOf(head), block.Values);
+            OfSkip[inGroup] += RowSums.Dot(gradY + (i * block.Values), block.Value + (i * block.Values), block.Values);
             for (int j = 0; j < input.Shape.ValueDim; j += Lanes.Count)
             {
                 to.Store(j, Vector512.Load(f + (i * block.Values) + j), input.Shape.ValueDim - j);
             }
 
-            double open = RecurrenceBlock.Sigmoid(input.BetaAt(token, head)), step = input.StepAt(token, head);
-            double ofStep = -ofG[i] * rate * RecurrenceBlock.Sigmoid(step);
-            new Row(gates, token, head).Store(0, Vector512.Create((float)(beta[i] * open * (1 - open))), 1);
-            new Row(gates, token, heads + head).Store(0, Vector512.Create((float)ofStep), 1);
-            OfDecay[inGroup] -= ofG[i] * rate * RecurrenceBlock.SoftPlus(step);
+            double step = input.StepAt(token, head), length = RecurrenceBlock.SoftPlus(step), ofStep = -ofG[i] * rate;
+            if (input.Shape.Corrects)
+            {
+                double open = RecurrenceBlock.Sigmoid(input.BetaAt(token, head));
+                new Row(gates, token, head).Store(0, Vector512.Create((float)(beta[i] * open * (1 - open))), 1);
+            }
+            else
+            {
+                // A step at its bound does not move.
+                double bounded = input.Bounded(length);
+                ofStep = bounded == length ? ofStep + beta[i] : 0;
+                length = bounded;
+            }
+
+            ofStep *= RecurrenceBlock.Sigmoid(step);
+            new Row(gates, token, input.Shape.Gates - heads + head).Store(0, Vector512.Create((float)ofStep), 1);
+            OfDecay[inGroup] -= ofG[i] * rate * length;
             OfStepBias[inGroup] += ofStep;
         }
     }
@@ -141,6 +159,16 @@ internal readonly unsafe struct RecurrenceGradients
     private void StoreLength(float* normed, float* gradient, float root, float scale, in Row to)
     {
         int width = input.Shape.KeyDim, whole = (width + Lanes.Count - 1) / Lanes.Count * Lanes.Count;
+        if (!input.Shape.Corrects)
+        {
+            for (int j = 0; j < width; j += Lanes.Count)
+            {
+                to.Store(j, Vector512.Load(gradient + j), width - j);
+            }
+
+            return;
+        }
+
         float pull = -RowSums.Dot(normed, gradient, whole) / (scale * scale);
         for (int j = 0; j < width; j += Lanes.Count)
         {
@@ -201,7 +229,7 @@ internal readonly unsafe struct RecurrenceGradients
                         h * Vector512.Load(block.Correction + (i * Rows) + s)),
                     default);
                 moved.Store(rows + s);
-                (-h * decay).Store(key + s);
+                (input.Shape.Corrects ? -h * decay : default).Store(key + s);
                 (j * decay).Store(query + s);
             }
 
@@ -223,12 +251,12 @@ internal readonly unsafe struct RecurrenceGradients
             float from = block.FromState[i], last = block.ToLast[i];
             RowSums.Run(values, gradY + (i * values), 1, stateAcross, keys, rows, keys, Start.Zero);
             ofG[i] += from * (double)RowSums.Dot(query, rows, keys);
-            Add(ofQuery, rows, from, keys);
+            RowSums.Add(ofQuery, rows, from, keys);
             RowSums.Run(i + 1, ofQueries + (i * Rows), 1, block.Key, keys, ofQuery, keys, Start.Tile);
 
-            RowSums.Run(values, f + (i * values), 1, stateAcross, keys, rows, keys, Start.Zero);
+            RowSums.Run(input.Shape.Corrects ? values : 0, f + (i * values), 1, stateAcross, keys, rows, keys, Start.Zero);
             ofG[i] -= from * (double)RowSums.Dot(key, rows, keys);
-            Add(ofKey, rows, -from, keys);
+            RowSums.Add(ofKey, rows, -from, keys);
             RowSums.Run(i, ofKeys + (i * Rows), 1, block.Key, keys, ofKey, keys, Start.Tile);
             RowSums.Run(count - 1 - i, ofKeys + ((i + 1) * Rows) + i, Rows, block.Key + ((i + 1) * keys), keys, ofKey, keys, Start.Tile);
             RowSums.Run(count - i, ofQueries + (i * Rows) + i, Rows, query, keys, ofKey, keys, Start.Tile);
@@ -237,7 +265,7 @@ internal readonly unsafe struct RecurrenceGradients
             double moved = last * (double)RowSums.Dot(key, rows, keys);
             ofG[count - 1] += moved;
             ofG[i] -= moved;
-            Add(ofKey, rows, last, keys);
+            RowSums.Add(ofKey, rows, last, keys);
         }
     }
 
@@ -255,7 +283,7 @@ internal readonly unsafe struct RecurrenceGradients
             Column(block, block.Query, a, 1);
             RowSums.Run(count, rows, 1, gradY, values, to, values, Start.Tile);
             Column(block, block.Key, a, -1);
-            RowSums.Run(count, rows, 1, f, values, to, values, Start.Tile);
+            RowSums.Run(input.Shape.Corrects ? count : 0, rows, 1, f, values, to, values, Start.Tile);
         }
 
         ofG[count - 1] += last * product;
@@ -267,14 +295,6 @@ internal readonly unsafe struct RecurrenceGradients
         for (int i = 0; i < block.Count; i++)
         {
             rows[i] = sign * of[(i * block.Keys) + column] * block.FromState[i];
-        }
-    }
-
-    private static void Add(float* to, float* from, float by, int width)
-    {
-        for (int j = 0; j < width; j += Lanes.Count)
-        {
-            Vector512.FusedMultiplyAdd(Vector512.Load(from + j), Vector512.Create(by), Vector512.Load(to + j)).Store(to + j);
         }
     }
 }

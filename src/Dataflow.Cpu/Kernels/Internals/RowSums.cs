@@ -54,6 +54,15 @@ internal static unsafe class RowSums
         }
     }
 
+    /// <summary>to[j] += by from[j].</summary>
+    public static void Add(float* to, float* from, float by, int width)
+    {
+        for (int j = 0; j < width; j += Lanes.Count)
+        {
+            Vector512.FusedMultiplyAdd(Vector512.Load(from + j), Vector512.Create(by), Vector512.Load(to + j)).Store(to + j);
+        }
+    }
+
     /// <summary>to[j] = by to[j].</summary>
     public static void Scale(float* to, int width, float by)
     {
@@ -73,6 +82,19 @@ internal static unsafe class RowSums
         }
 
         return Lanes.Sum(sum);
+    }
+
+    /// <summary>Rounds sums in double, to which what is there may be added.</summary>
+    public static void Store(Vector512<double> low, Vector512<double> high, in Row to, int lanes, bool accumulate)
+    {
+        if (accumulate)
+        {
+            Vector512<float> old = to.Load(0, lanes);
+            low += Vector512.WidenLower(old);
+            high += Vector512.WidenUpper(old);
+        }
+
+        to.Store(0, Vector512.Narrow(low, high), lanes);
     }
 
     /// <summary>to [columns, rows] = the transpose of from [rows, columns].</summary>

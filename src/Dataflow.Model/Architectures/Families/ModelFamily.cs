@@ -15,7 +15,7 @@ internal abstract class ModelFamily
         new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Olmo2(), new Olmo3(), new Exaone4(),
         new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(), new GptNeoX(), new Cohere(),
         new Cohere2(), new Nemotron(), new Gpt2(), new Lfm2(), new Qwen35(), new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new OlMoe(),
-        new GraniteMoe(), new GraniteMoeShared(), new HunyuanMoe(), new Glm4Moe(), new Ernie45Moe(),
+        new GraniteMoe(), new GraniteMoeShared(), new GraniteHybrid(), new HunyuanMoe(), new Glm4Moe(), new Ernie45Moe(),
     ];
 
     private static readonly FrozenDictionary<string, ModelFamily> s_byType = All.ToFrozenDictionary(f => f.Type);

@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <content>Those of a recurrence in place of attention.</content>
+internal sealed partial class DecoderParameters
+{
+    private IEnumerable<ParameterSpec> Recurrence(Recurrence of)
+    {
+        int d = model.ModelDim;
+        var channels = names.RecurrenceFused is null ? null : ChannelOrder(of);
+        NamedRows Rows(string name, long rows, RowOrder? order = null) => new(names.Layer + name + Weight, rows, order);
+        NamedRows Vector(string name, long rows, RowOrder? order = null) => new(names.Layer + name, rows, order);
+        IEnumerable<ParameterSpec> Where(bool condition, ParameterSpec spec) => condition ? [spec] : [];
+        NamedRows[] first = names.RecurrenceFused is { } fused
+            ? [Rows(fused, of.InputWidth, InputOrder(of))]
+            :
+            [
+                Rows(names.RecurrenceIn, of.Channels), Rows(names.RecurrenceGate, of.ValueWidth),
+                .. of.Corrects ? [Rows(names.RecurrenceBeta, of.Heads)] : Array.Empty<NamedRows>(),
+                Rows(names.RecurrenceStep, of.Heads),
+            ];
+        return
+        [
+            .. Before(),
+            ParameterSpec.Matrix(WeightName.RecurrenceIn, d, Initial(model, InitialValues.FanIn(d)), first),
+            .. Where(
+                of.HasProductBiases,
+                ParameterSpec.Vector(
+                    WeightName.RecurrenceInBias, InitialValues.Zero,
+                    Vector((names.RecurrenceFused ?? names.RecurrenceIn) + Bias, of.InputWidth, channels is null ? null : InputOrder(of)))),
+            ParameterSpec.Convolution(
+                WeightName.ConvolutionTaps, of.Taps, Initial(model, InitialValues.FanIn(of.Taps)),
+                Rows(names.RecurrenceTaps, of.Channels, channels)),
+            .. Where(
+                of.HasConvolutionBias,
+                ParameterSpec.Vector(
+                    WeightName.ConvolutionBias, InitialValues.Zero, Vector(names.RecurrenceTaps + Bias, of.Channels, channels))),
+            ParameterSpec.Vector(
+                WeightName.Decay, of.Corrects ? InitialValues.Decay : InitialValues.DecayByHead, Vector(names.Decay, of.Heads)),
+            ParameterSpec.Vector(WeightName.StepBias, InitialValues.One, Vector(names.StepBias, of.Heads)),
+            .. Where(!of.Corrects, ParameterSpec.Vector(WeightName.Skip, InitialValues.One, Vector(names.Skip, of.Heads))),
+            ParameterSpec.Vector(WeightName.RecurrenceNorm, InitialValues.One, Rows(names.RecurrenceNorm, of.NormWidth)),
+            ParameterSpec.Matrix(
+                WeightName.RecurrenceOut, of.ValueWidth, Initial(model, IntoStream(of.ValueWidth)), Rows(names.RecurrenceOut, d)),
+            .. Where(
+                of.HasProductBiases,
+                ParameterSpec.Vector(WeightName.RecurrenceOutBias, InitialValues.Zero, Vector(names.RecurrenceOut + Bias, d))),
+            .. After(),
+        ];
+    }
+
+    /// <summary>Files have values, keys, queries (x, B, C); memory queries first.</summary>
+    private static RowOrder ChannelOrder(Recurrence of) => new([.. Channels(of, first: 0)]);
+
+    /// <summary>Files have what the result is gated by before these.</summary>
+    private static RowOrder InputOrder(Recurrence of) =>
+        new(
+            [
+                .. Channels(of, first: of.ValueWidth),
+                .. Enumerable.Range(0, of.ValueWidth),
+                .. Enumerable.Range(of.ValueWidth + of.Channels, of.Gates),
+            ]);
+
+    private static ImmutableArray<int> Channels(Recurrence of, int first) =>
+        [
+            .. Enumerable.Range(first + of.ValueWidth + of.KeyWidth, of.KeyWidth),
+            .. Enumerable.Range(first + of.ValueWidth, of.KeyWidth),
+            .. Enumerable.Range(first, of.ValueWidth),
+        ];
+}
