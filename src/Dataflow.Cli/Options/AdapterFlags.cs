@@ -9,7 +9,6 @@ namespace Dataflow.Cli;
 internal sealed class AdapterFlags
 {
     private const int DefaultRank = 16;
-    private const int MostRank = 1 << 16;
 
     private readonly Option<string?> folder = Declare.Option<string?>(
         "--adapter",
@@ -26,7 +25,7 @@ internal sealed class AdapterFlags
         "--lora-rank",
         "N",
         $"train an adapter of this rank, the model itself stays [default of adapters: {DefaultRank}]",
-        Values.OptionalCount(1, MostRank)
+        Values.OptionalCount(1, AdapterConfig.MostRank)
     );
     private readonly Option<float?> alpha = Declare.Option<float?>(
         "--lora-alpha", "ALPHA", "what it adds is multiplied by alpha / rank [default: the rank]", t => Values.Real(0, 1e9, false)(t));

@@ -9,6 +9,9 @@ namespace Dataflow.Model;
 /// </summary>
 public sealed record AdapterConfig
 {
+    /// <summary>The largest rank that is taken.</summary>
+    public const int MostRank = 1 << 16;
+
     /// <summary>r of every module without one of its own: rows of A, columns of B.</summary>
     public required int Rank { get; init; }
 

@@ -12,7 +12,7 @@ public static class AdapterConfigFile
     /// <summary>Its name in the folder of an adapter.</summary>
     public const string FileName = "adapter_config.json";
 
-    private const int MostRank = 1 << 16;
+    private const int MostRank = AdapterConfig.MostRank;
 
     private static readonly string[] s_read =
     [

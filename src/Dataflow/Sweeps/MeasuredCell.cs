@@ -87,6 +87,8 @@ internal static class MeasuredCell
             how.Data,
             "--json",
             .. request.Attention is { } provider ? ["--attention", AttentionProviders.NameOf(provider)] : (string[])[],
+            .. request.Model.Adapter is { } adapter ? ["--lora-rank", $"{adapter.Config.Rank}"] : (string[])[],
+            .. request.Model.BaseWeights is { } stored ? ["--base-weights", stored.Name()] : (string[])[],
             // A step that is looked at takes longer: it is one more, the last, and does not count.
             .. page is null
                 ? ["--steps", $"{how.Steps}"]

@@ -21,6 +21,8 @@ public static class SweepConfig
         "step_tokens",
         "deterministic",
         "attention",
+        "lora_rank",
+        "base_weights",
         "measure",
     ];
     private static readonly string[] GridKeys = ["seqlens", "host_gib", "device_gib"];
@@ -114,6 +116,20 @@ public static class SweepConfig
             throw new UserErrorException("policy reference has an attention of its own: leave out \"attention\", or choose another policy");
         }
 
+        int? rank = json.TryGetProperty("lora_rank", out var ranks)
+            ? (int)Values.Whole(Number(ranks, "lora_rank"), 1, AdapterConfig.MostRank)
+            : null;
+        DType? stored = json.TryGetProperty("base_weights", out var type) ? Values.BaseWeights(Text(type, "base_weights")) : null;
+        if (stored is not null && rank is null)
+        {
+            throw new UserErrorException("\"base_weights\" is what the base of an adapter is stored in: give \"lora_rank\", too");
+        }
+
+        if (rank is not null && policy == PlanPolicy.Reference)
+        {
+            throw new UserErrorException("policy reference has no adapters: leave out \"lora_rank\", or choose another policy");
+        }
+
         var (step, tokens) = Step(json);
         return new SweepExperiment
         {
@@ -133,6 +149,8 @@ public static class SweepConfig
                         : throw new UserErrorException("\"deterministic\" must be true or false")
                 ),
             Attention = attention,
+            LoraRank = rank,
+            BaseWeights = stored,
             Measurement = measure,
             Text = JsonSerializer.Serialize(json),
         };

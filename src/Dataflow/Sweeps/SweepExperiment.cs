@@ -75,6 +75,12 @@ public sealed record SweepExperiment
     /// <summary>Who computes attention on a GPU; null: who is faster by the machine's profile.</summary>
     public required AttentionProvider? Attention { get; init; }
 
+    /// <summary>Rank of the adapter that is trained of all matrices of the layers; null: the model is trained.</summary>
+    public required int? LoraRank { get; init; }
+
+    /// <summary>What the adapter's base is stored in; null: as the recipe's parameters.</summary>
+    public required DType? BaseWeights { get; init; }
+
     /// <summary>Null: cells are simulated.</summary>
     public required SweepMeasurement? Measurement { get; init; }
 

@@ -26,7 +26,7 @@ internal sealed class SweepRequests
         foreach (string model in experiment.Models)
         {
             using var source = ModelSource.Open(model);
-            models[model] = source.Model;
+            models[model] = Trained(source.Model);
             Notes.AddRange(source.Notes);
         }
 
@@ -71,6 +71,17 @@ internal sealed class SweepRequests
         {
             Attention = experiment.Attention,
         };
+    }
+
+    private ModelConfig Trained(ModelConfig model)
+    {
+        if (experiment.LoraRank is not { } rank)
+        {
+            return model;
+        }
+
+        var adapted = model.Adapting(new AdapterConfig { Rank = rank, Alpha = rank, Targets = ModuleNames.AllLinear });
+        return experiment.BaseWeights is { } type ? adapted.Storing(type) : adapted;
     }
 
     private long? StepTokens(SweepCell cell, ModelConfig model, HardwareProfile profile) => experiment.Step switch
