@@ -299,7 +299,7 @@ DEVICE void backward(Work<T>& my, const Gradients<T>& to, float* states, const f
 }
 
 #define BACKWARD(name, T)                                                                                                       \
-    extern "C" __global__ void __launch_bounds__(256) name(const float* channels, const T* gates, const T* decay,              \
+    extern "C" __global__ void __launch_bounds__(256, 1) name(const float* channels, const T* gates, const T* decay,           \
         const T* step_bias, const T* skip, const int32* first, const float* before, const T* grad_y, const float* grad_after,   \
         float* grad_before, float* grad_channels, float* workspace, float* sums, int32 gate_stride, int32 key_heads,            \
         int32 heads, int32 key_dim, int32 value_dim, int32 columns, int32 row, int32 rows, int32 corrects, float least,         \
