@@ -45,6 +45,22 @@ public class PlanCacheTests
         Assert.Equal((fresh, ChoiceOf(Plan(PlanCache.None))), (((PlanResult.Feasible)again).Plan.Hash, found!.Best.Choice));
     }
 
+    /// <summary>A state space may have no bound for its steps, for which JSON has no number.</summary>
+    [Fact]
+    public void Models_with_states_have_keys_of_their_own()
+    {
+        string[] names = ["qwen3.5", "qwen3.5-odd", "granite-hybrid", "granite-hybrid-groups"];
+        string[] keys =
+        [
+            .. names.Select(name =>
+            {
+                using var source = ModelSource.Open(Path.Combine(Programs.Root, "tests", "golden-families", name));
+                return PlanKey.Of(Request with { Model = source.Model }, Machine);
+            }),
+        ];
+        Assert.Equal(names.Length, keys.Distinct().Count());
+    }
+
     [Fact]
     public void What_it_knows_is_not_searched_for()
     {

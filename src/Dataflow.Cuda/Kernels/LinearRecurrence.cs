@@ -42,7 +42,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 call.Channels.Rows,
                 of.Corrects ? 1 : 0,
                 of.LeastStep,
-                of.MostStep
+                of.MostStep ?? float.PositiveInfinity
             );
     }
 
@@ -85,7 +85,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 rows,
                 of.Corrects ? 1 : 0,
                 of.LeastStep,
-                of.MostStep
+                of.MostStep ?? float.PositiveInfinity
             );
         gradients[call.Gates.Type]
             .Launch(
@@ -109,7 +109,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 rows,
                 of.Corrects ? 1 : 0,
                 of.LeastStep,
-                of.MostStep
+                of.MostStep ?? float.PositiveInfinity
             );
         Sum(stream, call, vectors, 0, call.GradDecay);
         Sum(stream, call, vectors, 1, call.GradStepBias);

@@ -43,8 +43,8 @@ public sealed record Recurrence(int KeyHeads, int Heads, int KeyDim, int ValueDi
     /// <summary>Steps of a state space are at least so long.</summary>
     public float LeastStep { get; init; }
 
-    /// <summary>And at most so long.</summary>
-    public float MostStep { get; init; } = float.PositiveInfinity;
+    /// <summary>And at most so long; null: as long as they are.</summary>
+    public float? MostStep { get; init; }
 
     /// <summary>It corrects what keys read.</summary>
     public bool Corrects => Rule == RecurrenceRule.GatedDelta;

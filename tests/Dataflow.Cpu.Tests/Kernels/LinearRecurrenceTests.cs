@@ -185,7 +185,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
 
                 double[] q = Length(t, keyHead * dk, 1 / Math.Sqrt(dk)), k = Length(t, shape.KeyWidth + (keyHead * dk), 1);
                 double step = Math.Log(1 + Math.Exp(gates[t, shape.Gates - shape.Heads + h] + bias[0, h]));
-                step = shape.Corrects ? step : Math.Clamp(step, shape.LeastStep, shape.MostStep);
+                step = shape.Corrects ? step : Math.Clamp(step, shape.LeastStep, shape.MostStep!.Value);
                 double beta = shape.Corrects ? 1 / (1 + Math.Exp(-gates[t, h])) : step, keep = Math.Exp(-Math.Exp(decay[0, h]) * step);
                 for (int j = 0; j < dv; j++)
                 {

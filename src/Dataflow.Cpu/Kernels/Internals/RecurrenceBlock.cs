@@ -68,7 +68,7 @@ internal readonly unsafe struct RecurrenceInput
     public float StepAt(int token, int head) => Element(gates, token, Shape.Gates - Shape.Heads + head) + Element(stepBias, 0, head);
 
     /// <summary>A step within its bounds.</summary>
-    public double Bounded(double step) => Math.Clamp(step, Shape.LeastStep, Shape.MostStep);
+    public double Bounded(double step) => Math.Clamp(step, Shape.LeastStep, Shape.MostStep ?? double.PositiveInfinity);
 
     /// <summary>By what a head's values are added to its result.</summary>
     public float SkipOf(int head) => skip is { } some ? Element(some, 0, head) : 0;

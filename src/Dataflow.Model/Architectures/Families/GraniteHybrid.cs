@@ -129,11 +129,11 @@ internal sealed class GraniteHybrid : ModelFamily
     }
 
     /// <summary>Two numbers; infinity is a string, or an object with one, as files have no number for it.</summary>
-    private static (float Least, float Most) StepLimits(JsonFields fields, int layer)
+    private static (float Least, float? Most) StepLimits(JsonFields fields, int layer)
     {
         if (fields.Find(Limits) is not { } limits || limits.ValueKind == JsonValueKind.Null)
         {
-            return (0, float.PositiveInfinity);
+            return (0, null);
         }
 
         if (
@@ -145,7 +145,7 @@ internal sealed class GraniteHybrid : ModelFamily
             && least <= most
         )
         {
-            return (least, most);
+            return (least, float.IsPositiveInfinity(most) ? null : most);
         }
 
         if (layer == 0)
@@ -153,7 +153,7 @@ internal sealed class GraniteHybrid : ModelFamily
             fields.Faults.Add($"{Limits} must be two numbers, the least and the most, found {JsonFields.Quote(limits)}");
         }
 
-        return (0, float.PositiveInfinity);
+        return (0, null);
     }
 
     private static float? Number(JsonElement element) =>
