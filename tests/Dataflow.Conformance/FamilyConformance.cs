@@ -19,7 +19,7 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
     public static TheoryData<string> RoundedCases => Some(slow: 40, others: 2, first: 2);
 
     /// <summary>The other half, likewise.</summary>
-    public static TheoryData<string> SteppedCases => Some(slow: 40, others: 2, first: 11);
+    public static TheoryData<string> SteppedCases => Some(slow: 40, others: 2, first: 13);
 
     /// <summary>Where memory is short windows are streamed and much is recomputed; chunks of 32 cut the rows.</summary>
     [Theory]
