@@ -35,6 +35,9 @@ public class ObjectFamiliesTests
                 Pairs = false,
             };
             Check(seed, request with { Kind = WorkloadKind.Generation }, cache, seen);
+            var experts = new LayerKind(0) { Experts = new ExpertMixture(8, 2, 32) };
+            var mixture = request.Model with { Pattern = new LayerPattern(experts), BalanceWeight = 0.01, Frozen = null, Adapter = null };
+            Check(seed, request with { Model = mixture }, geometry, seen);
         }
 
         Assert.Equal(ObjectFamily.All.ToHashSet(), seen);
