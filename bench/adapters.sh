@@ -11,7 +11,8 @@ row() {
         python3 - "$out" <<'PY'
 import json, sys
 s = json.loads(sys.argv[1])
-print(f"{s['tok_per_sec']:,.0f} | {s['step_seconds']:.2f} | {s['device_peak_bytes'] / 2**30:.1f} | {s['host_peak_bytes'] / 2**30:.1f} |")
+device, host = s["device_peak_bytes"] / 2**30, s["host_peak_bytes"] / 2**30
+print(f"{s['tok_per_sec']:,.0f} | {s['step_seconds']:.2f} | {device:.1f} | {host:.1f} |")
 PY
     else
         python3 - "$out" <<'PY'
@@ -23,7 +24,8 @@ PY
 
 echo "# Adapters, predicted"
 echo
-echo "Commit $(git rev-parse --short=12 HEAD). Made by \`bench/adapters.sh\`: every figure is a prediction of \`dataflow simulate\`; nothing ran."
+echo "Commit $(git rev-parse --short=12 HEAD). Made by \`bench/adapters.sh\`: every figure is a prediction of \`dataflow simulate\`;"
+echo "nothing ran."
 echo "Adapters are of rank 16 of all matrices of the layers, unless the row says otherwise, in bf16-sr."
 echo
 echo "## Beside what others published: Llama 3.1 8B on an RTX 5090"
@@ -34,7 +36,8 @@ beside() {
     local who=$1 length=$2 device=$3 host=$4 rank=$5 published=$6 ours
     ours=$(row llama-3.1-8b --seqlen "$length" --global-batch 65536 --device-memory "${device}GiB" --host-memory "${host}GiB" \
         --hardware rtx5090 --lora-rank "$rank" | cut -d'|' -f1 | tr -d ' ,')
-    echo "| $who, rank $rank | $length | 65,536 | $device | $host | $published | $ours | $(python3 -c "print(f'{$ours / $published:.2f}')") |"
+    echo "| $who, rank $rank | $length | 65,536 | $device | $host | $published | $ours |" \
+        "$(python3 -c "print(f'{$ours / $published:.2f}')") |"
 }
 beside flextrain 2048 31.3 192 16 5330
 beside flextrain 2048 24 192 16 5296

@@ -70,7 +70,7 @@ public class ObjectFamiliesTests
             foreach (var model in new[] { whole, apart })
             {
                 var rows = ObjectFamilies.Of(new BlockPrograms(model, Recipe.Bf16, new Geometry(64, 1, 32, 2, 1, 16)));
-                Assert.Equal(model == whole ? 22 : 24, rows.Select(r => r.PoolOf(model, false)).Distinct().Count());
+                Assert.Equal(model == whole ? 23 : 25, rows.Select(r => r.PoolOf(model, false)).Distinct().Count());
             }
         }
     }
