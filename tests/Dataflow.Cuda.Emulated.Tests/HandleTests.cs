@@ -188,6 +188,29 @@ public sealed class HandleTests : IDisposable
         PinnedMemory.Allocate(context, new Bytes(6 << 20), new PinnedMemoryOptions("the host arena", 2, new Bytes(2 << 20))).Dispose();
     }
 
+    [Theory]
+    [InlineData(6 << 20, 1 << 20, 64 << 20)]
+    [InlineData(6 << 20, 64 << 20, 64 << 20)]
+    [InlineData((6 << 20) + 4096, 7 << 20, 7 << 20)]
+    [InlineData(6 << 20, 2 << 20, 3 << 20)]
+    [InlineData(4096, 1 << 20, 8 << 20)]
+    public void What_the_driver_pins_is_found_and_given_back(long limit, long first, long wanted)
+    {
+        CudaEmulation.Set("pinned_limit", limit);
+        try
+        {
+            for (int again = 0; again < 2; again++)
+            {
+                long most = PinnableMemory.Most(context, new Bytes(first), new Bytes(wanted)).Value;
+                Assert.InRange(most, Math.Max(0, Math.Min(limit, wanted) - (128 << 10)), Math.Min(limit, wanted));
+            }
+        }
+        finally
+        {
+            CudaEmulation.Set("pinned_limit", long.MaxValue);
+        }
+    }
+
     [Fact]
     public void Parents_may_be_disposed_of_before_their_children()
     {

@@ -11,9 +11,9 @@ public static class MachineSurvey
     /// <summary>As of now.</summary>
     public static MachineFacts Take()
     {
-        string? memInfo = Text("/proc/meminfo");
-        string? limits = Text("/proc/self/limits");
-        string? status = Text("/proc/self/status");
+        string? memInfo = ProcText.Of("/proc/meminfo");
+        string? limits = ProcText.Of("/proc/self/limits");
+        string? status = ProcText.Of("/proc/self/status");
         var memory = MachineMemory.Read();
         KernelFolders.UseFetchedLibraries();
         string? demoText = Locations.Find("data", "kjv.txt");
@@ -22,19 +22,19 @@ public static class MachineSurvey
         {
             Processors = Environment.ProcessorCount,
             VectorBits = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
-            CpuInfo = Text("/proc/cpuinfo"),
+            CpuInfo = ProcText.Of("/proc/cpuinfo"),
             MemInfo = memInfo,
             Memory = memory,
             Limits = limits,
             Status = status,
             Pinned = LockedMemory.Probe(LockedMemory.Bound(Diagnosis.LockLimit(limits, status), memory.Available)),
-            HugePages = Text("/sys/kernel/mm/transparent_hugepage/enabled"),
-            DriverText = Text("/proc/driver/nvidia/version"),
+            HugePages = ProcText.Of("/sys/kernel/mm/transparent_hugepage/enabled"),
+            DriverText = ProcText.Of("/proc/driver/nvidia/version"),
             Libraries = Libraries(),
             Gpus = GpuSurvey.Read(),
             Kernels = Kernels(),
             DemoText = demoText,
-            DemoTextSource = Text(demoText + ".source")?.Trim(),
+            DemoTextSource = ProcText.Of(demoText + ".source")?.Trim(),
             Profiles = profiles,
             ProfilesFault = fault,
         };
@@ -78,18 +78,6 @@ public static class MachineSurvey
         catch (UserErrorException e)
         {
             return ([], e.Message);
-        }
-    }
-
-    private static string? Text(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null; // another system, or nothing of the kind here
         }
     }
 }

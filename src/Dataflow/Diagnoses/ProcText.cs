@@ -10,6 +10,19 @@ internal static partial class ProcText
 {
     private const int LockCapability = 14; // CAP_IPC_LOCK
 
+    /// <summary>A small file that the system or this program keeps; null where there is none.</summary>
+    public static string? Of(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null; // another system, or nothing of the kind here
+        }
+    }
+
     /// <summary>The processor's name.</summary>
     public static string? ProcessorName(string? cpuInfo) => MemoryText.Field(cpuInfo, "model name");
 

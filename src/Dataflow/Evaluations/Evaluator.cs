@@ -41,13 +41,10 @@ internal sealed class Evaluator : IDisposable
             tell(new RunEvent.Opened(source.Notes));
             options = options.Completed;
             options = options.Running(isPacked: false) with { Chunk = options.Chunk ?? ChunkOf(options.Seqlen) };
-            var budgets = Budgets.Choose(options);
-            var machine = MachineMemory.Read();
-            var gpu = options.Device.Gpu?.Memory;
-            Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
+            var has = RunMemory.Take(options, tell);
             var weights = source.Weights(seed: 0, note => tell(new RunEvent.Noted([note])));
-            var plan = Plan(options.Request(source.Model, WorkloadKind.Evaluation, budgets.Memory));
-            Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
+            var plan = Plan(options.Request(source.Model, WorkloadKind.Evaluation, has.Budgets.Memory));
+            _ = has.Check(plan, tell);
             memory = GpuBudget.Watch(options.Device, plan);
             device = options.Device.Create(plan);
             memory?.Check(plan);

@@ -44,12 +44,9 @@ internal sealed class GenerationModel : IDisposable
         {
             var wanted = options.Plan.Completed;
             var config = source.Weights.Model;
-            var budgets = Budgets.Choose(wanted);
-            var machine = MachineMemory.Read();
-            var gpu = wanted.Device.Gpu?.Memory;
-            Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
+            var has = RunMemory.Take(wanted, tell);
             var (plan, batch) = PlanFor(
-                wanted.Request(config, WorkloadKind.Generation, budgets.Memory), wanted.Seqlen, options.Batch, options.LogitRows);
+                wanted.Request(config, WorkloadKind.Generation, has.Budgets.Memory), wanted.Seqlen, options.Batch, options.LogitRows);
             if (batch < options.Batch)
             {
                 tell(new RunEvent.Noted([
@@ -57,7 +54,7 @@ internal sealed class GenerationModel : IDisposable
                 ]));
             }
 
-            Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
+            _ = has.Check(plan, tell);
             memory = GpuBudget.Watch(wanted.Device, plan);
             device = wanted.Device.Create(plan);
             memory?.Check(plan);

@@ -1,3 +1,4 @@
+using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
@@ -13,10 +14,16 @@ public sealed record Budgets(MemoryBudget Memory, string? Note)
     private const double GpuShare = 0.98;
     private const double HostShare = 0.8;
 
+    // A step's arguments, which are pinned beside the host arena, in whole pages.
+    private static readonly Bytes s_besidePinned = new(64L << 10);
+
     /// <summary>
     /// The host budget was not given, and the plan may be for another machine than this one, whose free memory it is a share of.
     /// </summary>
     public bool HostIsThisMachines { get; init; }
+
+    /// <summary>Why the host budget is less than what was given or chosen: the driver pins no more; null where it is not.</summary>
+    public string? Pinning { get; init; }
 
     /// <summary>What the user gave, else shares of what this machine has free.</summary>
     public static Budgets Choose(PlanOptions settings)
@@ -109,6 +116,26 @@ public sealed record Budgets(MemoryBudget Memory, string? Note)
                 : null;
         return (Bytes.Max(machine.Available - sum, Bytes.Zero), warning);
     }
+
+    /// <summary>The same with no more host memory than the driver of a GPU of this machine pins.</summary>
+    /// <exception cref="MachineException">It pins nothing.</exception>
+    internal Budgets Pinnable(CudaGpu gpu) => PinningLimit.Find(PinningSigns.Read(), Memory.Host, () => CudaContext.Open(gpu)) is { } limit
+        ? Within(limit)
+        : this;
+
+    /// <summary>Counts a limit as the host budget.</summary>
+    /// <exception cref="MachineException">Nothing is left.</exception>
+    internal Budgets Within(PinningLimit limit) => limit.Most - s_besidePinned is var host && host > Bytes.Zero
+        ? this with
+        {
+            Memory = Memory with { Host = host },
+            Pinning = $"of the host memory budget of {Memory.Host} the GPU's driver can pin {limit.Most}, and {host} is planned with; "
+                + limit.Why,
+        }
+        : throw new MachineException(
+            $"of the host memory budget of {Memory.Host}, which is pinned for the host arena, the GPU's driver can pin {limit.Most}; "
+                + limit.Why
+        );
 
     /// <summary>Tells of warnings, where there are any.</summary>
     internal static void Warn(IEnumerable<string?> warnings, Action<RunEvent> tell)

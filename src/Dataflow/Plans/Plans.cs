@@ -44,6 +44,7 @@ public static class Plans
     /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>
     public static PlanAsked Ask(PlanOptions options, DataChoice? data = null)
     {
+        var here = options.Hardware is null ? options.Device.Gpu : null; // no other machine's, which is not looked at
         options = options.Completed;
         var by = options.By;
         using var source = ModelSource.Open(options.Model).Trained(options);
@@ -51,9 +52,11 @@ public static class Plans
         {
             HostIsThisMachines = options is { HostMemory: null, Hardware.Kind: HardwareKind.Gpu },
         };
+        budgets = here is null ? budgets : budgets.Pinnable(here);
         var (rows, isPacked) = TrainingData.RowsOf(data ?? DataChoice.None, options.Seqlen, source);
         var question = new PlanQuestion(options with { IsPacked = isPacked }, source.Model, budgets.Memory, by, rows);
-        return new PlanAsked(question, budgets, [.. source.Notes, .. source.NotesOf(options.Seqlen)]);
+        string[] pinning = budgets.Pinning is { } said ? [said] : [];
+        return new PlanAsked(question, budgets, [.. source.Notes, .. source.NotesOf(options.Seqlen), .. pinning]);
     }
 
     /// <summary>Plans by the simple rules, with a word to a terminal that waits.</summary>

@@ -24,10 +24,7 @@ public static class Gradients
         tell(new RunEvent.Opened(source.Notes));
         options = options.Completed;
         var where = options.Device;
-        var budgets = Budgets.Choose(options);
-        var machine = MachineMemory.Read();
-        var gpu = where.Gpu?.Memory;
-        Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
+        var has = RunMemory.Take(options, tell);
         string path = source.Tokens
             ?? throw new UserErrorException($"{options.Model} holds no tokens.bin to compute gradients on; give a folder that does");
         using var tokens = TokenFile.Open(path, options.Seqlen, source.Model.VocabSize);
@@ -37,9 +34,9 @@ public static class Gradients
         CheckpointWriter.CheckWritable(output, source.Model, type);
 
         var asked = options.Running(tokens.Documents(0) is not null);
-        var request = asked.Request(source.Model, WorkloadKind.Gradients, budgets.Memory) with { Rows = tokens.RowCount };
+        var request = asked.Request(source.Model, WorkloadKind.Gradients, has.Budgets.Memory) with { Rows = tokens.RowCount };
         var plan = Plans.Require(Plans.Make(request));
-        Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
+        _ = has.Check(plan, tell);
         using var memory = GpuBudget.Watch(where, plan);
         using var device = where.Create(plan);
         memory?.Check(plan);

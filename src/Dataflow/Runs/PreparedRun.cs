@@ -111,10 +111,7 @@ internal sealed record PreparedRun : IDisposable
                 : ModelSource.Of(resumed, settings.Plan.Model).Trained(settings.Plan with { Adapter = null })
         );
         tell(new RunEvent.Opened(source.Notes));
-        var budgets = Budgets.Choose(settings.Plan);
-        var machine = MachineMemory.Read();
-        var gpu = settings.Plan.Device.Gpu?.Memory;
-        Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
+        var has = RunMemory.Take(settings.Plan, tell);
         var data = parts.Own(TrainingData.Open(settings, source));
         var held = parts.Own(MeasuredData.Open(settings, data, source));
         PreferenceData.Check(settings, data, held);
@@ -133,17 +130,16 @@ internal sealed record PreparedRun : IDisposable
         var question = new PlanQuestion(
             settings.Plan.Running(data.IsPacked || held?.Tokens.Documents(0) is not null),
             source.Model,
-            budgets.Memory,
+            has.Budgets.Memory,
             by,
             data.RowCount,
             resumed is not null
         );
         var result = Plans.Make(question);
-        tell(new RunEvent.Planned(question.Request, result, budgets, by, PlanNotes.Of(question, result)));
+        tell(new RunEvent.Planned(question.Request, result, has.Budgets, by, PlanNotes.Of(question, result)));
         var plan = Plans.Require(result);
         Resumption.Check(resumed, plan.Workload.Geometry);
-        var (free, tight) = Budgets.CheckArenas(plan, machine, gpu);
-        Budgets.Warn([tight], tell);
+        var free = has.Check(plan, tell);
         var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
         {
             Optimizer = plan.Workload.Optimizer.Name,
