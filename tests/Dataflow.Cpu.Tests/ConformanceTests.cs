@@ -47,10 +47,13 @@ public sealed class GroupTests : GroupConformance<CpuDevices>;
 
 public sealed class FrozenTests : FrozenConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class SharedKvTests : SharedKvConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class StateTests : StateConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class ExpertTests : ExpertConformance<CpuDevices>;
 
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<CpuKernelsUnderTest>;

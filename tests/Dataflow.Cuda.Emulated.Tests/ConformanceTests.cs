@@ -53,8 +53,10 @@ public sealed class PackedPositionsTests : PackedPositionsConformance<EmulatedDe
 [Trait("Slow", "true")]
 public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class GroupTests : GroupConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]

@@ -8,6 +8,7 @@ namespace Dataflow.Cuda.Emulated.Tests;
 /// What models vary in their heads, as the device launches it, against float64: the scale and the softcap of scores, what is normed, and
 /// by what queries and weights grow. Gradients are held against finite differences of the definition.
 /// </summary>
+[Trait("Slow", "true")]
 public sealed class HeadVariantTests : IDisposable
 {
     private const int Tokens = 21,

@@ -8,6 +8,7 @@ using Dataflow.Schedules;
 namespace Dataflow.Cuda.Emulated.Tests;
 
 /// <summary>Stored algorithms of matrix products: measured once, looked up by every run, part of what decides bits.</summary>
+[Trait("Slow", "true")]
 public sealed class ProductChoiceTests
 {
     private static readonly TrainingPlan s_plan = TinyTraining.Plan(WorkloadKind.ClippedTraining, Recipe.Fp32, Optimizer.AdamW);

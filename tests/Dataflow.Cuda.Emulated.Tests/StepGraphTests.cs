@@ -10,6 +10,7 @@ namespace Dataflow.Cuda.Emulated.Tests;
 /// <summary>
 /// Steps that are launched as graphs have the bits of steps that are launched op by op, whatever differs from one step to the next.
 /// </summary>
+[Trait("Slow", "true")]
 public sealed class StepGraphTests : IDisposable
 {
     private const int Steps = 5;

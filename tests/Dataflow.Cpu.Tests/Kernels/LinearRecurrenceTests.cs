@@ -16,6 +16,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
     private const int Tokens = 96;
 
     [Theory]
+    [Trait("Slow", "true")]
     [InlineData(96, 1, 2, 5, 3)]
     [InlineData(32, 2, 2, 3, 17)]
     [InlineData(3, 1, 3, 4, 2)]
@@ -25,6 +26,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
 
     /// <summary>Steps have bounds, which some reach; values join the result.</summary>
     [Theory]
+    [Trait("Slow", "true")]
     [InlineData(96, 1, 2, 5, 3)]
     [InlineData(3, 2, 4, 4, 17)]
     public void So_do_chunks_of_a_state_space(int chunk, int groups, int heads, int stateDim, int headDim) =>
