@@ -52,7 +52,6 @@ public class LinearAttentionTests
     [InlineData("\"mamba_d_head\": 7", "mamba_n_heads 4 x mamba_d_head 7 is not mamba_expand x hidden_size, which is 64")]
     [InlineData("\"mamba_n_groups\": 3", "mamba_n_heads 4 is not a multiple of mamba_n_groups 3")]
     [InlineData("\"mamba_d_state\": 300", "mamba_d_state of layer_types must be from 1 to 256, found 300")]
-    [InlineData("\"num_local_experts\": 8", "small is a mixture of experts (num_local_experts is 8)")]
     [InlineData("\"time_step_limit\": [1, 0.5]", "time_step_limit must be two numbers, the least and the most, found [1, 0.5]")]
     [InlineData(
         "\"mamba_proj_bias\": true, \"residual_multiplier\": 0.5",
@@ -81,7 +80,7 @@ public class LinearAttentionTests
         string text =
             $$"""
             {"model_type": "granitemoehybrid", "vocab_size": 96, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
-            "num_key_value_heads": 1, "shared_intermediate_size": 24, "mamba_n_heads": 4, {{states}}
+            "num_key_value_heads": 1, "shared_intermediate_size": 24, "num_local_experts": 0, "mamba_n_heads": 4, {{states}}
             "layer_types": ["mamba", "attention"], {{more}}}
             """;
         return ModelConfigReader.Parse(text, "small", "small");

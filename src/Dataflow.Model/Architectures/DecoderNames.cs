@@ -72,6 +72,12 @@ internal sealed record DecoderNames
 
     public string RecurrenceTaps { get; init; } = "linear_attn.conv1d";
 
+    /// <summary>
+    /// Key head by key head: in one matrix queries, keys, values and what the result is gated by, in the other (that of
+    /// <see cref="RecurrenceBeta"/>) the gates (Qwen3-Next).
+    /// </summary>
+    public bool RecurrenceByKeyHead { get; init; }
+
     /// <summary>All of them in one matrix, in place of the four: what it is gated by first, then values, keys, queries, gates.</summary>
     public string? RecurrenceFused { get; init; }
 

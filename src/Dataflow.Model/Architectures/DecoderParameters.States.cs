@@ -14,6 +14,12 @@ internal sealed partial class DecoderParameters
         IEnumerable<ParameterSpec> Where(bool condition, ParameterSpec spec) => condition ? [spec] : [];
         NamedRows[] first = names.RecurrenceFused is { } fused
             ? [Rows(fused, of.InputWidth, InputOrder(of))]
+            : names.RecurrenceByKeyHead
+            ?
+            [
+                Rows(names.RecurrenceIn, of.Channels + of.ValueWidth, ByKeyHead(of, of.KeyDim, of.KeyDim, of.ValueDim, of.ValueDim)),
+                Rows(names.RecurrenceBeta, of.Gates, ByKeyHead(of, 0, 0, 1, 1)),
+            ]
             :
             [
                 Rows(names.RecurrenceIn, of.Channels), Rows(names.RecurrenceGate, of.ValueWidth),
@@ -61,6 +67,26 @@ internal sealed partial class DecoderParameters
                 .. Enumerable.Range(0, of.ValueWidth),
                 .. Enumerable.Range(of.ValueWidth + of.Channels, of.Gates),
             ]);
+
+    /// <summary>
+    /// Memory has four parts one after the other, files each key head's rows of all four: of the first two those of a key head, of the
+    /// others those of its heads of values.
+    /// </summary>
+    private static RowOrder ByKeyHead(Recurrence of, params ReadOnlySpan<int> widths)
+    {
+        var order = ImmutableArray.CreateBuilder<int>();
+        int perKeyHead = of.Heads / of.KeyHeads;
+        Span<int> rows = [widths[0], widths[1], perKeyHead * widths[2], perKeyHead * widths[3]];
+        int all = rows[0] + rows[1] + rows[2] + rows[3], before = 0;
+        foreach (int part in rows)
+        {
+            int first = before;
+            order.AddRange(Enumerable.Range(0, of.KeyHeads).SelectMany(h => Enumerable.Range((h * all) + first, part)));
+            before += part;
+        }
+
+        return new(order.ToImmutable());
+    }
 
     private static ImmutableArray<int> Channels(Recurrence of, int first) =>
         [

@@ -34,6 +34,7 @@ public sealed class Checkpoint : IDisposable
 
     private readonly List<SafetensorsFile> _files;
     private readonly Dictionary<string, StoredTensor> _tensors;
+    private readonly IReadOnlyDictionary<StoredTensor, StoredTensor[]> _stacked;
     private readonly HashSet<string> _scales;
 
     private Checkpoint(string path, List<SafetensorsFile> files, Dictionary<string, StoredTensor> tensors)
@@ -41,6 +42,7 @@ public sealed class Checkpoint : IDisposable
         Path = path;
         _files = files;
         _tensors = tensors;
+        _stacked = StackedExperts.Split(tensors);
         TensorScale.Join(tensors, () => ModelFiles.Fp8Block(files[0].Path));
         _scales = [.. tensors.Values.Select(t => t.Scale?.Name).OfType<string>()];
     }
@@ -49,7 +51,10 @@ public sealed class Checkpoint : IDisposable
     public string Path { get; }
 
     /// <summary>As they follow each other in the files, the files in the order of their names; of an index, those that it lists.</summary>
-    internal IEnumerable<StoredTensor> InFileOrder => _files.SelectMany(f => f.Tensors).Where(t => _tensors.GetValueOrDefault(t.Name) == t);
+    internal IEnumerable<StoredTensor> InFileOrder =>
+        _files.SelectMany(f => f.Tensors)
+            .SelectMany(t => _stacked.GetValueOrDefault(t) ?? [t])
+            .Where(t => _tensors.GetValueOrDefault(t.Name) == t);
 
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, StoredTensor> Tensors => _tensors;

@@ -59,6 +59,10 @@ public sealed class StoredTensor
     /// <summary>Elements of a row.</summary>
     public long Columns { get; }
 
+    /// <summary>Neighbouring elements as a tensor of their own.</summary>
+    internal StoredTensor Part(string name, IReadOnlyList<long> shape, long firstElement) =>
+        new(_file, name, shape, Type, _offset + (firstElement * Type.Size()), shape.Aggregate(1L, (product, n) => product * n));
+
     /// <summary>Reads whole rows as <paramref name="destinationType"/> (fp32 or bf16, rounded to nearest even).</summary>
     /// <param name="firstRow">From 0.</param>
     /// <param name="count">Rows.</param>

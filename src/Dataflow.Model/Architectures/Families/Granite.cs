@@ -37,7 +37,8 @@ internal class Granite : ModelFamily
 /// <summary>Granite's mixtures: experts in every layer, weighted by the softmax over the chosen ones.</summary>
 internal class GraniteMoe : Granite
 {
-    private static readonly DecoderNames s_names = new()
+    /// <summary>Names of experts, and of the feed-forward that every token has besides.</summary>
+    public static DecoderNames OfExperts { get; } = new()
     {
         Router = "block_sparse_moe.router.layer",
         ExpertGateUp = "block_sparse_moe.input_linear",
@@ -60,7 +61,7 @@ internal class GraniteMoe : Granite
         ];
 
     /// <inheritdoc/>
-    public override DecoderNames Names(ModelConfig model) => s_names;
+    public override DecoderNames Names(ModelConfig model) => OfExperts;
 
     /// <inheritdoc/>
     public override LayerKind Complete(LayerKind kind, JsonFields fields, int layer) =>

@@ -3,13 +3,16 @@ using System.Text.Json;
 
 namespace Dataflow.Model;
 
-/// <summary>Granite 4 without experts: Mamba 2 in most layers, attention in the others, with positions or not; four multipliers.</summary>
+/// <summary>
+/// Granite 4: Mamba 2 in most layers, attention in the others, with positions or not; dense, or with experts beside the dense feed-forward;
+/// four multipliers.
+/// </summary>
 internal sealed class GraniteHybrid : ModelFamily
 {
     private const string Limits = "time_step_limit";
     private static readonly string[] s_mamba = ["mamba", "linear_attention"];
 
-    private static readonly DecoderNames s_names = new()
+    private static readonly DecoderNames s_names = GraniteMoe.OfExperts with
     {
         RecurrenceFused = "mamba.in_proj",
         RecurrenceTaps = "mamba.conv1d",
@@ -37,10 +40,9 @@ internal sealed class GraniteHybrid : ModelFamily
             .. Reads("attention_multiplier", "embedding_multiplier", "logits_scaling", "residual_multiplier"),
             .. Reads("shared_intermediate_size", "position_embedding_type", Limits, "mamba_n_heads", "mamba_d_head", "mamba_d_state"),
             .. Reads("mamba_n_groups", "mamba_d_conv", "mamba_expand", "mamba_conv_bias", "mamba_proj_bias"),
-            ("num_local_experts", new KeyUse.RefusedUnless("mixtures of experts are not supported", "0")),
+            .. Reads("num_local_experts", "num_experts", "num_experts_per_tok", "intermediate_size"),
+            .. ExpertKeys.Balance,
             ("attention_bias", new KeyUse.RefusedUnless("biases of attention are not supported in these models", "false")),
-            .. new[] { "intermediate_size", "num_experts_per_tok", "router_aux_loss_coef", "output_router_logits", "router_jitter_noise" }
-                .Select(key => (key, (KeyUse)new KeyUse.Ignored("of experts, which there are none of"))),
             ("mamba_chunk_size", new KeyUse.Ignored("how tokens are blocked changes no result")),
             .. new[] { "time_step_min", "time_step_max", "time_step_floor" }
                 .Select(key => (key, (KeyUse)new KeyUse.Ignored("transformers does not read it in these models"))),
@@ -58,6 +60,23 @@ internal sealed class GraniteHybrid : ModelFamily
 
     /// <inheritdoc/>
     public override LayerKind Complete(LayerKind kind, JsonFields fields, int layer)
+    {
+        int experts = ExpertKeys.Count(fields, 8, "num_local_experts", "num_experts");
+        return Mixing(
+            experts == 0
+                ? kind
+                : kind with
+                {
+                    Experts = new(experts, fields.Int("num_experts_per_tok", absent: 2), fields.Int("intermediate_size", absent: 11008))
+                    {
+                        Normalised = true,
+                    },
+                },
+            fields,
+            layer);
+    }
+
+    private static LayerKind Mixing(LayerKind kind, JsonFields fields, int layer)
     {
         if (
             fields.Find("layer_types") is not { ValueKind: JsonValueKind.Array } types

@@ -14,7 +14,8 @@ internal abstract class ModelFamily
         new Llama(), new Qwen2(), new Qwen3(), new Mistral(), new Ministral(), new Ministral3(), new SmolLm3(), new SeedOss(),
         new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Olmo2(), new Olmo3(), new Exaone4(),
         new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(), new GptNeoX(), new Cohere(),
-        new Cohere2(), new Nemotron(), new Gpt2(), new Lfm2(), new Qwen35(), new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new OlMoe(),
+        new Cohere2(), new Nemotron(), new Gpt2(), new Lfm2(), new Qwen35(), new Qwen35Moe(), new Qwen3Next(),
+        new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new OlMoe(),
         new GraniteMoe(), new GraniteMoeShared(), new GraniteHybrid(), new HunyuanMoe(), new Glm4Moe(), new Ernie45Moe(),
     ];
 

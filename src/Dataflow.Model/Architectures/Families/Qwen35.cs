@@ -6,7 +6,7 @@ namespace Dataflow.Model;
 /// Qwen3.5: gated DeltaNet in three layers of four, between layers whose attention has normed queries and keys, turns a part of each head,
 /// and is gated; norms that stand by what their weights differ from one by.
 /// </summary>
-internal sealed class Qwen35 : ModelFamily
+internal class Qwen35 : ModelFamily
 {
     private const string Linear = "linear_attention";
     private const string Interval = "full_attention_interval";
@@ -46,7 +46,10 @@ internal sealed class Qwen35 : ModelFamily
         ];
 
     /// <inheritdoc/>
-    public override LayerKind Complete(LayerKind kind, JsonFields fields, int layer) =>
+    public override LayerKind Complete(LayerKind kind, JsonFields fields, int layer) => WithRecurrence(kind, fields, layer);
+
+    /// <summary>The same layer with linear attention, if it has that.</summary>
+    protected static LayerKind WithRecurrence(LayerKind kind, JsonFields fields, int layer) =>
         Attends(fields, layer)
             ? kind
             : kind with

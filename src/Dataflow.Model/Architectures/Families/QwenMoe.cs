@@ -5,6 +5,14 @@ namespace Dataflow.Model;
 /// <summary>Qwen's mixtures: experts in every decoder_sparse_step-th layer that mlp_only_layers does not name.</summary>
 internal abstract class QwenMoe : Qwen
 {
+    /// <summary>Names where one expert is every token's.</summary>
+    public static DecoderNames SharedExpert { get; } = new()
+    {
+        SharedGate = "mlp.shared_expert.gate_proj",
+        SharedUp = "mlp.shared_expert.up_proj",
+        SharedDown = "mlp.shared_expert.down_proj",
+    };
+
     /// <summary>Where num_experts is absent.</summary>
     protected abstract int Experts { get; }
 
@@ -39,7 +47,8 @@ internal abstract class QwenMoe : Qwen
             }
             : kind;
 
-    private static bool IsSparse(JsonFields fields, int layer)
+    /// <summary>Whether a layer has experts.</summary>
+    public static bool IsSparse(JsonFields fields, int layer)
     {
         int step = fields.Int("decoder_sparse_step", absent: 1);
         bool named = fields.Find("mlp_only_layers") is { ValueKind: JsonValueKind.Array } dense
@@ -51,13 +60,6 @@ internal abstract class QwenMoe : Qwen
 /// <summary>Qwen1.5-MoE and Qwen2-MoE: an expert that every token has, with a gate; biases of queries, keys and values.</summary>
 internal sealed class Qwen2Moe : QwenMoe
 {
-    private static readonly DecoderNames s_names = new()
-    {
-        SharedGate = "mlp.shared_expert.gate_proj",
-        SharedUp = "mlp.shared_expert.up_proj",
-        SharedDown = "mlp.shared_expert.down_proj",
-    };
-
     /// <inheritdoc/>
     public override string Type => "qwen2_moe";
 
@@ -84,7 +86,7 @@ internal sealed class Qwen2Moe : QwenMoe
         [.. base.Keys.Where(k => k.Key != "attention_bias"), .. Reads("shared_expert_intermediate_size", "qkv_bias")];
 
     /// <inheritdoc/>
-    public override DecoderNames Names(ModelConfig model) => s_names;
+    public override DecoderNames Names(ModelConfig model) => SharedExpert;
 
     /// <summary>Of the layers that have windows, those of even number alone.</summary>
     public override int? WindowOf(JsonFields fields, int layer) =>

@@ -19,6 +19,7 @@ internal static class HuggingFaceWrapper
         ["mistral3"] = "mistral",
         ["qwen3_vl"] = "qwen3",
         ["qwen3_5"] = "qwen3_5_text",
+        ["qwen3_5_moe"] = "qwen3_5_moe_text",
     };
 
     /// <summary>The text model's config, in the form of one that stands alone; null if the file is no wrapper that is known.</summary>
