@@ -1,6 +1,6 @@
 // The recurrence of each head, token by token within documents: the gated delta rule
 //   S = exp(g) S, e = beta (v - S^T k), S = S + k e^T, y = S^T q,
-// beta = sigma(b), g = -exp(decay) softplus(a + bias), k and q of length 1 (x rsqrt(sum x^2 + 1e-6)), q then times 1 / sqrt(key_dim);
+// beta = corrects sigma(b), g = -exp(decay) softplus(a + bias), k and q of length 1 (x rsqrt(sum x^2 + 1e-6)), q then / sqrt(key_dim);
 // or, where corrects is 0, a state space: q and k as they are, beta = softplus(a + bias) within least and most, g = -exp(decay) beta,
 // e = beta v, y = S^T q + skip v, gates [rows, heads]: a; by blocks of 64 tokens from the chunk's first on (linear_recurrence_blocks.cuh).
 //
@@ -147,7 +147,7 @@ DEVICE void gradients(const Inputs<T>& in, const Heads& of, const float* sums, f
         if (of.corrects != 0)
         {
             const double open = sigmoid(to_float(gates[head]));
-            to[head] = from_float<T>((float)(of_beta * open * (1.0 - open)));
+            to[head] = from_float<T>((float)(of.corrects * (of_beta * open * (1.0 - open))));
         }
         else
         {

@@ -20,7 +20,7 @@ struct Heads
     int32 columns; // of a run, of the last one at most
     int32 row;
     int32 rows;
-    int32 corrects; // 0 in a state space
+    int32 corrects; // what a sigmoid says how much to correct by is multiplied by this; 0 in a state space
     float least;    // step of a state space
     float most;
 };
@@ -213,7 +213,7 @@ template <typename T> DEVICE void load_block(Work<T>& my, int32 block)
         const int64 token = my.begin + i;
         const T* gates = my.in.gates + token * my.in.gate_stride;
         const double step = step_of(of, to_float(gates[gates_of(of) - of.heads + my.head]) + to_float(my.in.step_bias[my.head]));
-        shared.beta[i] = (float)(of.corrects != 0 ? sigmoid(to_float(gates[my.head])) : step);
+        shared.beta[i] = (float)(of.corrects != 0 ? of.corrects * sigmoid(to_float(gates[my.head])) : step);
         shared.sums[i] = -exp((double)to_float(my.in.decay[my.head])) * step;
         shared.first[i] = my.in.first[token] - of.row - my.begin;
     }

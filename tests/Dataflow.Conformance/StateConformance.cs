@@ -83,14 +83,14 @@ public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
 
     /// <summary>
     /// Convolutions and recurrences of several sizes, some of them apart from their feed-forward, around layers that attend, whose output
-    /// is gated where queries and keys are normed.
+    /// is gated where queries and keys are normed; layers of one sublayer, and one whose norms stand behind its own.
     /// </summary>
     private static ModelConfig Model(GoldenCase golden)
     {
         var attends = new LayerKind(golden.Model.FfnDim);
         return golden.Model with
         {
-            LayerCount = 7,
+            LayerCount = 10,
             AttentionGate = golden.Model.QkNorm,
             Pattern = new LayerPattern(
                 attends with { ConvolutionTaps = 3 },
@@ -99,7 +99,10 @@ public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
                 attends with { Window = 9 },
                 attends with { Recurrence = new Recurrence(KeyHeads: 2, Heads: 4, KeyDim: 6, ValueDim: 5, Taps: 4) },
                 attends with { Recurrence = new Recurrence(KeyHeads: 1, Heads: 1, KeyDim: 12, ValueDim: 20, Taps: 2), FfnApart = true },
-                attends with { Recurrence = s_stateSpace }
+                attends with { Recurrence = s_stateSpace },
+                attends with { Sublayers = Sublayers.Mixer, FfnDim = 0, Recurrence = s_stateSpace },
+                attends with { Sublayers = Sublayers.FeedForward },
+                attends with { Placement = NormPlacement.After }
             ),
         };
     }

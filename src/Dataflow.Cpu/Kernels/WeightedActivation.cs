@@ -6,17 +6,23 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// Gated units with a weight for each row: s = w f(g) u. gu is R x 2F, gate then up. fp32 arithmetic, each output rounded once; the
-/// gradient of a weight is a sum over the row's columns in ascending order, lane by lane.
+/// Units with a weight for each row: s = w f(g) u, gu being R x 2F, gate then up; without a gate s = w f(u), and gu is u. fp32 arithmetic,
+/// each output rounded once; the gradient of a weight is a sum over the row's columns in ascending order, lane by lane.
 /// </summary>
-public static unsafe class WeightedActivation
+public static unsafe partial class WeightedActivation
 {
     /// <summary>s is overwritten.</summary>
     public static void Forward(ThreadTeam team, in WeightedActivationForwardArguments call)
     {
         Matrix gu = new(call.GateUp), s = new(call.Ffn);
-        gu.Expect(s.Rows, 2 * s.Columns, nameof(call.GateUp));
+        gu.Expect(s.Rows, (call.Gated ? 2 : 1) * s.Columns, nameof(call.GateUp));
         float* weights = (float*)call.Weights;
+        if (!call.Gated)
+        {
+            ForwardWithoutGate(team, call.Activation, gu, weights, s);
+            return;
+        }
+
         switch (call.Activation)
         {
             case Activation.Silu:
@@ -41,13 +47,19 @@ public static unsafe class WeightedActivation
 
     /// <summary>
     /// In place. ds is replaced by s, bit for bit the forward's; gu by its gradient: du = w ds f(g), dg = w ds u f'(g). dw is overwritten:
-    /// the sum of ds f(g) u.
+    /// the sum of ds f(g) u. Without a gate du = w ds f'(u), and dw is the sum of ds f(u).
     /// </summary>
     public static void Backward(ThreadTeam team, in WeightedActivationBackwardArguments call)
     {
         Matrix gu = new(call.GateUp), ds = new(call.GradFfn);
-        gu.Expect(ds.Rows, 2 * ds.Columns, nameof(call.GateUp));
+        gu.Expect(ds.Rows, (call.Gated ? 2 : 1) * ds.Columns, nameof(call.GateUp));
         var (weights, gradients) = ((nuint)call.Weights, (nuint)call.GradWeights);
+        if (!call.Gated)
+        {
+            BackwardWithoutGate(team, call.Activation, ds, gu, (float*)weights, (float*)gradients);
+            return;
+        }
+
         switch (call.Activation)
         {
             case Activation.Silu:

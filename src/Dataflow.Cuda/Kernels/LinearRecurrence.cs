@@ -40,7 +40,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 KernelWorkspace.RecurrenceColumns(of),
                 call.At.Row,
                 call.Channels.Rows,
-                of.Corrects ? 1 : 0,
+                of.Correction,
                 of.LeastStep,
                 of.MostStep ?? float.PositiveInfinity
             );
@@ -83,7 +83,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 columns,
                 call.At.Row,
                 rows,
-                of.Corrects ? 1 : 0,
+                of.Correction,
                 of.LeastStep,
                 of.MostStep ?? float.PositiveInfinity
             );
@@ -107,7 +107,7 @@ internal sealed class LinearRecurrence(KernelLibrary library, ColumnSum columnSu
                 of.ValueDim,
                 columns,
                 rows,
-                of.Corrects ? 1 : 0,
+                of.Correction,
                 of.LeastStep,
                 of.MostStep ?? float.PositiveInfinity
             );

@@ -20,7 +20,8 @@ internal sealed class UngatedActivation(KernelLibrary library)
     private static LaunchShape Shape(Tensor ffn) =>
         new(checked((int)(ffn.Rows * Launches.Up(ffn.Columns, PackOf(ffn.Type, ffn.Columns) * 512L))), 256);
 
-    private static string NameOf(Activation activation) =>
+    /// <summary>What kernels of an activation without a gate are named by.</summary>
+    public static string NameOf(Activation activation) =>
         activation switch
         {
             Activation.Silu => "silu",

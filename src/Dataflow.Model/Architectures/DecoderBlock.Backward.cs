@@ -11,7 +11,7 @@ internal static partial class DecoderBlock
     public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
         [
             .. AdapterCalls
-                .Backward(kind.Adapter, WithProducts(model, kind))
+                .Backward(kind.Adapter, WithProducts(model.In(kind), kind))
                 .Where(c => GradientOf(c) is not { } weight || kind.Trains(weight)),
         ];
 
@@ -29,14 +29,30 @@ internal static partial class DecoderBlock
     private static ImmutableArray<KernelCall> WithProducts(ModelConfig model, LayerKind kind)
     {
         bool parallel = model.Placement is NormPlacement.Parallel or NormPlacement.ParallelShared;
-        var ffnNorm = model.HasFfnNorm ? Some(FfnNorm(model).Backward(model, GradNorm2, GradStream, adds: true, kind.Trains)) : [];
+        var ffnNorm = model.HasFfnNorm && kind.HasFeedForward
+            ? Some(FfnNorm(model, kind).Backward(model, GradNorm2, GradStream, adds: true, kind.Trains))
+            : [];
         var gradient = model.HasPostNorms ? GradProjection : GradStream;
-        var mixedOut = MixedOutMatrix(kind);
         return
+        [
+            .. kind.HasFeedForward ? FeedForwardBackward(model, kind, gradient) : [],
+            .. parallel ? [] : ffnNorm,
+            .. kind.HasMixer ? MixBackward(model, kind, gradient, parallel ? ffnNorm : []) : [],
+        ];
+    }
+
+    private static ImmutableArray<KernelCall> FeedForwardBackward(ModelConfig model, LayerKind kind, TensorName gradient) =>
         [
             .. PostNormBackward(model, kind, FfnPostNorm),
             .. kind.Experts is { } experts ? ExpertsBackward(model, kind, experts, gradient) : DenseBackward(model, gradient),
-            .. parallel ? [] : ffnNorm,
+        ];
+
+    private static ImmutableArray<KernelCall> MixBackward(
+        ModelConfig model, LayerKind kind, TensorName gradient, ImmutableArray<KernelCall> normBeside)
+    {
+        var mixedOut = MixedOutMatrix(kind);
+        return
+        [
             .. PostNormBackward(model, kind, AttentionPostNorm),
             InputGradient(gradient, mixedOut, GradMixed(kind)) with { Scale = Scale(model) },
             .. WeightGradients(
@@ -44,7 +60,7 @@ internal static partial class DecoderBlock
             .. kind.Recurrence is { HasProductBiases: true }
                 ? Some(new ColumnSumCall { A = gradient, C = G(WeightName.RecurrenceOutBias) })
                 : [],
-            .. parallel ? ffnNorm : [],
+            .. normBeside,
             .. MixBackward(model, kind),
             .. model.Placement == NormPlacement.After
                 ? []

@@ -12,7 +12,7 @@ internal static partial class DecoderBlock
 {
     private static ImmutableArray<KernelCall> ExpertsForward(ModelConfig model, LayerKind kind, ExpertMixture experts)
     {
-        var (stream, sum) = model.HasPostNorms ? ((TensorName?)null, FfnProjection) : (Residual, Output);
+        var (stream, sum) = model.HasPostNorms ? ((TensorName?)null, FfnProjection) : (FfnStream(kind), Output);
         bool shared = kind.FfnDim > 0;
         return
         [
@@ -152,6 +152,7 @@ internal static partial class DecoderBlock
         new()
         {
             Activation = model.Activation,
+            Gated = model.GatedFfn,
             GateUp = gateUp,
             Weights = weights,
             Ffn = ffn,
@@ -167,6 +168,7 @@ internal static partial class DecoderBlock
         new()
         {
             Activation = model.Activation,
+            Gated = model.GatedFfn,
             GradFfn = gradFfn,
             GateUp = gateUp,
             Weights = weights,

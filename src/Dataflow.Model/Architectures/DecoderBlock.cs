@@ -17,6 +17,8 @@ internal static partial class DecoderBlock
     /// </summary>
     public static IEnumerable<TensorName> Saved(ModelConfig model, LayerKind kind, SaveSet saved)
     {
+        model = model.In(kind);
+        saved &= kind.Keepable;
         if (saved.HasFlag(SaveSet.Query))
         {
             yield return kind.Attends ? Kept(WeightName.Qkv, model.QkNorm ? Qkv : Query)
@@ -69,26 +71,36 @@ internal static partial class DecoderBlock
 
     /// <summary>x to y; every tensor that a backward may want on the way.</summary>
     public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind) =>
-        AdapterCalls.Forward(kind.Adapter, BaseForward(model, kind));
+        AdapterCalls.Forward(kind.Adapter, BaseForward(model.In(kind), kind));
 
     private static ImmutableArray<KernelCall> BaseForward(ModelConfig model, LayerKind kind) =>
+        [
+            .. kind.HasMixer ? MixForward(model, kind) : [],
+            .. kind.HasFeedForward ? FeedForward(model, kind) : [],
+        ];
+
+    private static ImmutableArray<KernelCall> MixForward(ModelConfig model, LayerKind kind) =>
         [
             .. model.Placement == NormPlacement.After ? [] : Some(AttentionNorm.Forward(model, Norm1)),
             .. Mix(model, kind),
             .. IntoStream(
                 model, MixedOut(model, kind), MixedOutMatrix(kind),
-                MixedOutBias(model, kind), AttentionPostNorm, Input, Residual),
-            .. model.HasFfnNorm ? Some(FfnNorm(model).Forward(model, Norm2)) : [],
-            .. kind.Experts is { } experts ? ExpertsForward(model, kind, experts) : DenseForward(model),
+                MixedOutBias(model, kind), AttentionPostNorm, Input, kind.HasFeedForward ? Residual : Output),
         ];
 
-    private static ImmutableArray<KernelCall> DenseForward(ModelConfig model) =>
+    private static ImmutableArray<KernelCall> FeedForward(ModelConfig model, LayerKind kind) =>
+        [
+            .. model.HasFfnNorm ? Some(FfnNorm(model, kind).Forward(model, Norm2)) : [],
+            .. kind.Experts is { } experts ? ExpertsForward(model, kind, experts) : DenseForward(model, kind),
+        ];
+
+    private static ImmutableArray<KernelCall> DenseForward(ModelConfig model, LayerKind kind) =>
         [
             Product(FfnInput(model), WeightName.GateUp, Bias(model, Biases.FeedForward, WeightName.GateUpBias), GateUp),
             ActivationForward(model),
             .. IntoStream(
                 model, Ffn, WeightName.Down, Bias(model, Biases.FeedForward, WeightName.DownBias),
-                FfnPostNorm, Residual, Output),
+                FfnPostNorm, FfnStream(kind), Output),
         ];
 
     /// <summary>What passes between tokens: attention, or what stands in its place.</summary>
@@ -187,8 +199,11 @@ internal static partial class DecoderBlock
 
     private static DecoderNorm FfnPostNorm => new(WeightName.FfnPostNorm, default, FfnProjection, Rstd4);
 
-    private static DecoderNorm FfnNorm(ModelConfig model) =>
-        new(WeightName.FfnNorm, WeightName.FfnNormBias, model.Placement == NormPlacement.Parallel ? Input : Residual, Rstd2);
+    private static DecoderNorm FfnNorm(ModelConfig model, LayerKind kind) =>
+        new(WeightName.FfnNorm, WeightName.FfnNormBias, model.Placement == NormPlacement.Parallel ? Input : FfnStream(kind), Rstd2);
+
+    /// <summary>The stream that the feed-forward adds to.</summary>
+    private static TensorName FfnStream(LayerKind kind) => kind.HasMixer ? Residual : Input;
 
     /// <summary>By what queries are multiplied, in layers whose positions say so.</summary>
     private static RotaryOperands? RotaryLengthsOf(ModelConfig model, LayerKind kind) =>

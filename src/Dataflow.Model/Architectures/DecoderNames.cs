@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 
 namespace Dataflow.Model;
@@ -64,6 +65,9 @@ internal sealed record DecoderNames
     /// <summary>Of a recurrence in place of attention: queries, keys and values, what the result is gated by, and the gates.</summary>
     public string RecurrenceIn { get; init; } = "linear_attn.in_proj_qkv";
 
+    /// <summary>Queries, keys and values in a matrix each, in place of one.</summary>
+    public ImmutableArray<string> RecurrenceApart { get; init; } = [];
+
     public string RecurrenceGate { get; init; } = "linear_attn.in_proj_z";
 
     public string RecurrenceBeta { get; init; } = "linear_attn.in_proj_b";
@@ -71,6 +75,9 @@ internal sealed record DecoderNames
     public string RecurrenceStep { get; init; } = "linear_attn.in_proj_a";
 
     public string RecurrenceTaps { get; init; } = "linear_attn.conv1d";
+
+    /// <summary>Likewise the taps of each, which a file has apart.</summary>
+    public ImmutableArray<string> RecurrenceTapsApart { get; init; } = [];
 
     /// <summary>
     /// Key head by key head: in one matrix queries, keys, values and what the result is gated by, in the other (that of

@@ -11,6 +11,8 @@ internal sealed partial class DecoderParameters
         var channels = names.RecurrenceFused is null ? null : ChannelOrder(of);
         NamedRows Rows(string name, long rows, RowOrder? order = null) => new(names.Layer + name + Weight, rows, order);
         NamedRows Vector(string name, long rows, RowOrder? order = null) => new(names.Layer + name, rows, order);
+        NamedRows[] Apart(ImmutableArray<string> parts, NamedRows all) =>
+            parts.IsEmpty ? [all] : [Rows(parts[0], of.KeyWidth), Rows(parts[1], of.KeyWidth), Rows(parts[2], of.ValueWidth)];
         IEnumerable<ParameterSpec> Where(bool condition, ParameterSpec spec) => condition ? [spec] : [];
         NamedRows[] first = names.RecurrenceFused is { } fused
             ? [Rows(fused, of.InputWidth, InputOrder(of))]
@@ -22,7 +24,7 @@ internal sealed partial class DecoderParameters
             ]
             :
             [
-                Rows(names.RecurrenceIn, of.Channels), Rows(names.RecurrenceGate, of.ValueWidth),
+                .. Apart(names.RecurrenceApart, Rows(names.RecurrenceIn, of.Channels)), Rows(names.RecurrenceGate, of.ValueWidth),
                 .. of.Corrects ? [Rows(names.RecurrenceBeta, of.Heads)] : Array.Empty<NamedRows>(),
                 Rows(names.RecurrenceStep, of.Heads),
             ];
@@ -37,7 +39,7 @@ internal sealed partial class DecoderParameters
                     Vector((names.RecurrenceFused ?? names.RecurrenceIn) + Bias, of.InputWidth, channels is null ? null : InputOrder(of)))),
             ParameterSpec.Convolution(
                 WeightName.ConvolutionTaps, of.Taps, Initial(model, InitialValues.FanIn(of.Taps)),
-                Rows(names.RecurrenceTaps, of.Channels, channels)),
+                Apart(names.RecurrenceTapsApart, Rows(names.RecurrenceTaps, of.Channels, channels))),
             .. Where(
                 of.HasConvolutionBias,
                 ParameterSpec.Vector(

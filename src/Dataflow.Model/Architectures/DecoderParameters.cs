@@ -14,7 +14,7 @@ internal sealed partial class DecoderParameters
     private readonly DecoderNames names;
 
     private DecoderParameters(ModelConfig model, LayerKind kind) =>
-        (this.model, this.kind, names) = (model, kind, kind.Experts is null ? model.Names : model.Names.OfShared());
+        (this.model, this.kind, names) = (model.In(kind), kind, kind.Experts is null ? model.Names : model.Names.OfShared());
 
     /// <summary>Those of a layer.</summary>
     public static ImmutableArray<ParameterSpec> Of(ModelConfig model, LayerKind kind)
@@ -22,8 +22,8 @@ internal sealed partial class DecoderParameters
         var parameters = new DecoderParameters(model, kind);
         IEnumerable<ParameterSpec> all =
         [
-            .. parameters.Mixer().Select(InLayer),
-            .. parameters.FeedForward().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
+            .. (kind.HasMixer ? parameters.Mixer() : []).Select(InLayer),
+            .. (kind.HasFeedForward ? parameters.FeedForward() : []).Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
         if (kind.Adapter is { } adapter)
         {
@@ -157,7 +157,8 @@ internal sealed partial class DecoderParameters
 
         if (names.ExpertGateUp is { } stacked)
         {
-            yield return ParameterSpec.Stacked(WeightName.ExpertGateUp, e, d, Initial(model, gateUp), (Named(stacked), 2 * f));
+            yield return ParameterSpec.Stacked(
+                WeightName.ExpertGateUp, e, d, Initial(model, gateUp), (Named(stacked), (model.GatedFfn ? 2 : 1) * f));
             yield return ParameterSpec.Stacked(WeightName.ExpertDown, e, f, Initial(model, down), (Named(names.ExpertDown), d));
             yield break;
         }
@@ -165,7 +166,8 @@ internal sealed partial class DecoderParameters
         NamedRows Of(string matrix, int expert, int rows) => (Named(DecoderNames.OfExpert(matrix, expert)), rows);
         yield return ParameterSpec.Matrix(
             WeightName.ExpertGateUp, d, Initial(model, gateUp),
-            [.. Enumerable.Range(0, e).SelectMany(i => new[] { Of(names.ExpertGate, i, f), Of(names.ExpertUp, i, f) })]);
+            [.. Enumerable.Range(0, e).SelectMany(i => model.GatedFfn ? [Of(names.ExpertGate, i, f), Of(names.ExpertUp, i, f)]
+                : new[] { Of(names.ExpertUp, i, f) })]);
         yield return ParameterSpec.Matrix(
             WeightName.ExpertDown, f, Initial(model, down), [.. Enumerable.Range(0, e).Select(i => Of(names.ExpertDown, i, d))]);
     }

@@ -113,10 +113,11 @@ public sealed record ParameterSpec
     }
 
     /// <summary>The taps of a convolution of each column alone, which a checkpoint has as [columns, 1, taps].</summary>
-    public static ParameterSpec Convolution(WeightName name, int taps, InitialValues initial, NamedRows columns)
+    public static ParameterSpec Convolution(WeightName name, int taps, InitialValues initial, params ReadOnlySpan<NamedRows> columns)
     {
         var spec = Matrix(name, taps, initial, columns);
-        return new ParameterSpec(name, spec.Rows, taps, initial, [spec.Parts[0] with { Shape = [columns.Rows, 1, taps] }]);
+        return new ParameterSpec(
+            name, spec.Rows, taps, initial, [.. spec.Parts.Select(p => p with { Shape = [p.Shape[0], 1, taps] })]);
     }
 
     /// <summary>So many matrices one behind the other, which a checkpoint has as one tensor [count, rows, columns].</summary>

@@ -2,6 +2,19 @@ using System.Collections.Immutable;
 
 namespace Dataflow.Model;
 
+/// <summary>Which sublayers a block has.</summary>
+public enum Sublayers
+{
+    /// <summary>What passes between tokens, then a feed-forward.</summary>
+    Both,
+
+    /// <summary>Attention alone, or what stands in its place (Nemotron-H).</summary>
+    Mixer,
+
+    /// <summary>A feed-forward alone (Nemotron-H).</summary>
+    FeedForward,
+}
+
 /// <summary>What may differ from layer to layer of one model.</summary>
 /// <param name="FfnDim">Width F of the feed-forward.</param>
 /// <param name="Window">The most keys that a token attends to, itself among them; null for all of its document.</param>
@@ -60,11 +73,35 @@ public sealed record LayerKind(
     /// <summary>It has linear attention with a state in place of attention; null: it has not.</summary>
     public Recurrence? Recurrence { get; init; }
 
+    /// <summary>Where its norms stand, if not as in the other layers.</summary>
+    public NormPlacement? Placement { get; init; }
+
+    /// <summary>Which of a block's two sublayers it has; without a feed-forward <see cref="FfnDim"/> is 0.</summary>
+    public Sublayers Sublayers { get; init; }
+
+    /// <summary>It has attention, or what stands in its place: what passes between tokens.</summary>
+    public bool HasMixer => Sublayers != Sublayers.FeedForward;
+
+    /// <summary>It has a feed-forward, dense or of experts.</summary>
+    public bool HasFeedForward => Sublayers != Sublayers.Mixer;
+
     /// <summary>It has attention.</summary>
-    public bool Attends => ConvolutionTaps is null && Recurrence is null;
+    public bool Attends => HasMixer && ConvolutionTaps is null && Recurrence is null;
 
     /// <summary>A state passes from chunk to chunk, in place of keys and values.</summary>
-    public bool HasState => !Attends;
+    public bool HasState => ConvolutionTaps is not null || Recurrence is not null;
+
+    /// <summary>It leaves something for the chunks behind: keys and values, or a state.</summary>
+    public bool HasWindow => HasMixer && !SharesKv;
+
+    /// <summary>What can be kept of a forward, of a layer with these sublayers.</summary>
+    public SaveSet Keepable =>
+        Sublayers switch
+        {
+            Sublayers.FeedForward => SaveSet.GateUp,
+            Sublayers.Mixer => SaveSet.Kv | SaveSet.Query | SaveSet.Attention,
+            _ => SaveSet.All,
+        };
 
     /// <summary>Whether training changes a parameter.</summary>
     public bool Trains(WeightName weight) =>

@@ -31,8 +31,8 @@ public sealed partial class LayerPrograms
             .SelectMany(p => StoredMatrix.Of(p, p.TypeIn(recipe)))
             .ToLookup(s => s.Tensor.Name);
         allParts = [.. Enumerable.Range(0, Parts.Length)];
-        KvPieceSize = kind.SharesKv ? Bytes.Zero : shapes.Of(TensorName.KvPiece).Size;
-        GradKvPieceSize = kind.SharesKv ? Bytes.Zero : shapes.Of(TensorName.GradKvPiece).Size;
+        KvPieceSize = kind.HasWindow ? shapes.Of(TensorName.KvPiece).Size : Bytes.Zero;
+        GradKvPieceSize = kind.HasWindow ? shapes.Of(TensorName.GradKvPiece).Size : Bytes.Zero;
     }
 
     /// <summary>What these layers have in common.</summary>
@@ -79,7 +79,7 @@ public sealed partial class LayerPrograms
     public bool NeedsRecompute(SaveSet saved) => Missing(saved) != SaveSet.None;
 
     /// <summary>What a recompute op must yield for the backward of a chunk, K,V of a window apart.</summary>
-    public SaveSet Missing(SaveSet saved) => SaveSet.All & ~saved & ~(KvIsThere ? SaveSet.Kv : SaveSet.None);
+    public SaveSet Missing(SaveSet saved) => Kind.Keepable & ~saved & ~(KvIsThere ? SaveSet.Kv : SaveSet.None);
 
     /// <summary>Whatever is kept, K and V stand in their window before the backward of a chunk.</summary>
     private bool KvIsThere => geometry.ChunksPerGroup > 1 || Kind.KeepsKv;

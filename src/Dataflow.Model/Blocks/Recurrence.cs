@@ -49,6 +49,15 @@ public sealed record Recurrence(int KeyHeads, int Heads, int KeyDim, int ValueDi
     /// <summary>It corrects what keys read.</summary>
     public bool Corrects => Rule == RecurrenceRule.GatedDelta;
 
+    /// <summary>Where it corrects: by a sigmoid, which is multiplied by this (2 in OLMo Hybrid).</summary>
+    public int MostCorrection { get; init; } = 1;
+
+    /// <summary>The same for kernels, which know a state space by 0.</summary>
+    public int Correction => Corrects ? MostCorrection : 0;
+
+    /// <summary>Added to the mean square in the norm of the result; null: what other norms of the model have.</summary>
+    public float? NormEps { get; init; }
+
     /// <summary>A number a head that says how far its step goes, behind one that says how much it corrects, if it does.</summary>
     public int Gates => Corrects ? 2 * Heads : Heads;
 

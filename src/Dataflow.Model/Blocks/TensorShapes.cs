@@ -92,7 +92,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.RouteWeights or TensorName.GradRouteWeights => Routed(DType.Float32, 1),
             TensorName.SharedWeights or TensorName.GradSharedWeights => Rows(DType.Float32, 1),
             TensorName.RoutedInput or TensorName.GradRoutedInput or TensorName.ExpertOut or TensorName.GradExpertOut => Routed(a, d),
-            TensorName.ExpertGateUp => Routed(a, 2L * kind!.Experts!.Dim),
+            TensorName.ExpertGateUp => Routed(a, (model.GatedFfn ? 2L : 1) * kind!.Experts!.Dim),
             TensorName.ExpertFfn or TensorName.GradExpertFfn => Routed(a, kind!.Experts!.Dim),
             TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
             TensorName.HeadRstd => SubChunk(DType.Float32, Statistics),

@@ -126,6 +126,9 @@ public sealed record ModelConfig
     /// <summary>Something of embedding and head is an object apart, trained where the rest is not, or the other way round.</summary>
     private bool HasEndsApart => Adapter is not null && DecoderVocabulary.Head(this)[^1].Group > 0;
 
+    /// <summary>The same as a layer has it, whose norms may stand elsewhere than in the others.</summary>
+    internal ModelConfig In(LayerKind kind) => kind.Placement is { } own && own != Placement ? this with { Placement = own } : this;
+
     /// <summary>Blocks have norms after attention and after the feed-forward.</summary>
     internal bool HasPostNorms => Placement is NormPlacement.After or NormPlacement.BeforeAndAfter;
 
@@ -351,9 +354,10 @@ public sealed record ModelConfig
         double frozen = hasBackward && !kind.FrozenWeights.IsEmpty
             ? DecoderParameters.Of(this, kind).Where(p => p.IsMatrix && kind.FrozenWeights.Has(p.Name)).Sum(p => ActiveCount(kind, p))
             : 0;
-        double experts = kind.Experts is { } e ? (3.0 * e.PerToken * e.Dim) + e.RouterRows : 0;
+        double experts = kind.Experts is { } e ? (feedForward * e.PerToken * e.Dim) + e.RouterRows : 0;
         double mixing = kind.Attends ? ((AttentionGate ? 3.0 : 2.0) * ModelDim * QueryDim) + keysAndValues
             : kind.Recurrence is { } r ? (double)ModelDim * (r.InputWidth + r.ValueWidth)
+            : !kind.HasMixer ? 0
             : 4.0 * ModelDim * ModelDim;
         double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim
             : kind.Recurrence is { } s ? (hasBackward ? 18.0 : 6.0) * seqlen * s.HeadStates

@@ -151,7 +151,8 @@ internal static class ModelConfigLimits
                 ExpertFaults(experts, faults);
             }
 
-            if (kind.FfnDim != Unknown && (kind.FfnDim < (kind.Experts is null ? 1 : 0) || kind.FfnDim > Dim))
+            int least = kind.Experts is null && kind.HasFeedForward ? 1 : 0;
+            if (kind.FfnDim != Unknown && (kind.FfnDim < least || kind.FfnDim > Dim))
             {
                 faults.Add($"{ffnDim} of {layers} must be from 1 to {Dim}, found {kind.FfnDim}");
             }

@@ -18,6 +18,9 @@ public sealed record GatedNormForwardCall : KernelCall
     /// <summary>So many groups of columns are gated before they are normed; null: heads are normed and then gated.</summary>
     public int? Groups { get; init; }
 
+    /// <summary>Added to the mean square; null: what the model's other norms have.</summary>
+    public float? Epsilon { get; init; }
+
     /// <summary>[width], or by groups [all columns].</summary>
     public required Operand Weight { get; init; }
 
@@ -49,6 +52,9 @@ public sealed record GatedNormBackwardCall : KernelCall
 
     /// <summary>So many groups of columns are gated before they are normed; null: heads are normed and then gated.</summary>
     public int? Groups { get; init; }
+
+    /// <summary>Added to the mean square; null: what the model's other norms have.</summary>
+    public float? Epsilon { get; init; }
 
     /// <summary>[width], or by groups [all columns].</summary>
     public required Operand Weight { get; init; }

@@ -1,15 +1,18 @@
 namespace Dataflow.Model;
 
-/// <summary>ffn = w activation(gate) up, with a weight for each row.</summary>
+/// <summary>ffn = w activation(gate) up, or w activation(up) without a gate, with a weight for each row.</summary>
 public sealed record WeightedActivationForwardCall : KernelCall
 {
     /// <inheritdoc/>
     public override Kernel Kernel => Kernel.WeightedActivationForward;
 
-    /// <summary>Of the gate.</summary>
+    /// <summary>Of the gate, or of up where there is none.</summary>
     public required Activation Activation { get; init; }
 
-    /// <summary>[R, 2 F]: gate, then up.</summary>
+    /// <summary>There is a gate.</summary>
+    public bool Gated { get; init; } = true;
+
+    /// <summary>[R, 2 F]: gate, then up; [R, F] without a gate.</summary>
     public required Operand GateUp { get; init; }
 
     /// <summary>[R] fp32.</summary>
@@ -32,13 +35,16 @@ public sealed record WeightedActivationBackwardCall : KernelCall
     /// <inheritdoc/>
     public override Kernel Kernel => Kernel.WeightedActivationBackward;
 
-    /// <summary>Of the gate.</summary>
+    /// <summary>Of the gate, or of up where there is none.</summary>
     public required Activation Activation { get; init; }
+
+    /// <summary>There is a gate.</summary>
+    public bool Gated { get; init; } = true;
 
     /// <summary>[R, F].</summary>
     public required Operand GradFfn { get; init; }
 
-    /// <summary>[R, 2 F].</summary>
+    /// <summary>[R, 2 F], or [R, F].</summary>
     public required Operand GateUp { get; init; }
 
     /// <summary>[R] fp32.</summary>

@@ -249,7 +249,7 @@ internal sealed partial class StepLowering
             return;
         }
 
-        if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(SaveSet.Kv))
+        if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(SaveSet.Kv) && programs[l].Kind.HasWindow)
         {
             RecomputeWindow(l, c, r);
         }

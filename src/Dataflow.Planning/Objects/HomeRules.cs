@@ -98,7 +98,7 @@ internal static class HomeRules
             return Segments(m, m.Residency.WindowSegments, m.Programs.KvPieceSize) * (windows - stay);
         }
 
-        windows = m.Sizes.LayersWithBackward * m.Sizes.GroupsPerRound;
+        windows = m.Sizes.WindowsWithBackward * m.Sizes.GroupsPerRound;
         if (!m.Residency.Travelling.HasFlag(SaveSet.Kv) || windows == 0)
         {
             return Bytes.Zero;

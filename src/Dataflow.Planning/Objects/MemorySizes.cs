@@ -25,7 +25,7 @@ internal sealed class MemorySizes
         bool[] trained = [.. workload.Model.Layers.Select(l => programs[l].Parts.Any(p => p.IsTrained))];
         placesOfGradients = [.. Enumerable.Range(0, Layers).Select(l => trained.AsSpan(0, l).Count(true))];
         LayersWithGradients = trained.Count(t => t);
-        int[] windows = [.. workload.Model.Layers.Where(l => workload.Model.KvSourceOf(l) == l).Select(l => l.Index)];
+        int[] windows = [.. workload.Model.Layers.Where(l => programs[l].Kind.HasWindow).Select(l => l.Index)];
         LayersWithWindows = windows.Length;
         WindowsWithBackward = windows.Count(l => l >= Layers - LayersWithBackward);
         SharedWithBackward = windows.Count(l => l >= Layers - LayersWithBackward && !workload.Model.IsLastToReadKv(new Layer(l)));
@@ -34,6 +34,7 @@ internal sealed class MemorySizes
         [
             .. workload.Model.Layers
                 .Skip(workload.Model.LayersWithoutBackward)
+                .Where(l => programs[l].Kind.HasWindow)
                 .Select(l => (programs[l].KvPieceSize * geometry.ChunksPerGroup).Aligned),
         ];
         (AllWindows, LeastWindow) = (lengths.Aggregate(Bytes.Zero, (sum, length) => sum + length), lengths.DefaultIfEmpty().Min());

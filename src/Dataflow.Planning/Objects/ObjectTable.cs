@@ -32,11 +32,16 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
 
     /// <summary>
     /// Rows of a group's context window, of the layer whose keys and values that layer reads. The window that a backward recomputes is an
-    /// object of its own.
+    /// object of its own. No use where nothing passes from chunk to chunk.
     /// </summary>
     public Use Window(Layer l, Chunk c, Round r, bool recomputed, int firstRow, int rows, AccessMode mode)
     {
         l = sized.Model.KvSourceOf(l);
+        if (programs[l].KvPieceSize == Bytes.Zero)
+        {
+            return default;
+        }
+
         var id = new ObjectId(recomputed ? ObjectFamily.RecomputedWindows : ObjectFamily.Windows) { Layer = l, Round = r };
         return Rows(Roles.Kv, ObjectFamilies.Windows, id, c, programs[l].KvPieceSize, firstRow, rows, mode);
     }
@@ -45,6 +50,11 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
     public Use GradWindow(Layer l, Chunk c, Round r, int rows, AccessMode mode)
     {
         l = sized.Model.KvSourceOf(l);
+        if (programs[l].GradKvPieceSize == Bytes.Zero)
+        {
+            return default;
+        }
+
         var id = new ObjectId(ObjectFamily.GradWindows) { Layer = l, Round = r };
         return Rows(Roles.GradKv, ObjectFamilies.GradWindows, id, c, programs[l].GradKvPieceSize, 0, rows, mode);
     }

@@ -65,7 +65,7 @@ internal sealed class StepEstimate
         int[] Count(int first) =>
             [.. programs.Kinds.Select((_, kind) => workload.Model.Layers.Skip(first).Count(l => programs.KindIndex(l) == kind))];
         (layersOf, backOf) = (Count(0), Count(below));
-        windowLayers = workload.Model.Layers.Skip(below).Count(l => workload.Model.KvSourceOf(l) == l);
+        windowLayers = workload.Model.Layers.Skip(below).Count(l => workload.Model.KindOf(l).HasWindow);
         withGradients = workload.Model.Layers.Count(l => programs[l].Parts.Any(p => p.IsTrained));
         forward = [.. programs.Kinds.Select(k => Times(k.Forward(SaveSet.All)))];
         backward = [.. programs.Kinds.Select(_ => new double[]?[(int)SaveSet.All + 1])];
@@ -341,7 +341,7 @@ internal sealed class StepEstimate
             Add(of.Recompute(saved));
         }
 
-        if (positions > 1 && !saved.HasFlag(SaveSet.Kv) && !of.Kind.KeepsKv)
+        if (positions > 1 && !saved.HasFlag(SaveSet.Kv) && of.Kind is { KeepsKv: false, HasWindow: true })
         {
             Add(of.RecomputeKv());
         }

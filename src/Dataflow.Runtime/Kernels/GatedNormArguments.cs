@@ -34,7 +34,7 @@ public readonly record struct GatedNormForwardArguments : IKernelArguments
             Gate = at.Tensor(call.Gate),
             Weight = at.Tensor(call.Weight),
             Groups = call.Groups,
-            Epsilon = at.Model.RmsNormEps,
+            Epsilon = call.Epsilon ?? at.Model.RmsNormEps,
             Y = at.Tensor(call.Y),
         };
 
@@ -93,7 +93,7 @@ public readonly record struct GatedNormBackwardArguments : IKernelArguments
             Gate = at.Tensor(call.Gate),
             Weight = at.Tensor(call.Weight),
             Groups = call.Groups,
-            Epsilon = at.Model.RmsNormEps,
+            Epsilon = call.Epsilon ?? at.Model.RmsNormEps,
             GradGate = at.Tensor(call.GradGate),
             GradWeight = at.Tensor(call.GradWeight),
             Accumulate = call.GradWeight is { } sum && at.Accumulates(sum),

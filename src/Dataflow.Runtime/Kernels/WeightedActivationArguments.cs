@@ -2,13 +2,16 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>ffn = w activation(gate) up, with a weight for each row; rounded once.</summary>
+/// <summary>ffn = w activation(gate) up, or w activation(up) without a gate, with a weight for each row; rounded once.</summary>
 public readonly record struct WeightedActivationForwardArguments : IKernelArguments
 {
-    /// <summary>Of the gate.</summary>
+    /// <summary>Of the gate, or of up where there is none.</summary>
     public required Activation Activation { get; init; }
 
-    /// <summary>[R, 2 F]: gate, then up.</summary>
+    /// <summary>There is a gate.</summary>
+    public required bool Gated { get; init; }
+
+    /// <summary>[R, 2 F]: gate, then up; [R, F] without a gate.</summary>
     public required Tensor GateUp { get; init; }
 
     /// <summary>[R] fp32.</summary>
@@ -22,6 +25,7 @@ public readonly record struct WeightedActivationForwardArguments : IKernelArgume
         new()
         {
             Activation = call.Activation,
+            Gated = call.Gated,
             GateUp = at.Tensor(call.GateUp),
             Weights = at.Pointer(call.Weights),
             Ffn = at.Tensor(call.Ffn),
@@ -41,17 +45,20 @@ public readonly record struct WeightedActivationForwardArguments : IKernelArgume
 
 /// <summary>
 /// In place: dffn becomes ffn, bit for bit the forward's, gate and up become their gradients; and dw = the sum over columns of dffn
-/// activation(gate) up.
+/// activation(gate) up. Without a gate likewise.
 /// </summary>
 public readonly record struct WeightedActivationBackwardArguments : IKernelArguments
 {
-    /// <summary>Of the gate.</summary>
+    /// <summary>Of the gate, or of up where there is none.</summary>
     public required Activation Activation { get; init; }
+
+    /// <summary>There is a gate.</summary>
+    public required bool Gated { get; init; }
 
     /// <summary>[R, F], becomes ffn.</summary>
     public required Tensor GradFfn { get; init; }
 
-    /// <summary>[R, 2 F], becomes its gradient.</summary>
+    /// <summary>[R, 2 F] or [R, F], becomes its gradient.</summary>
     public required Tensor GateUp { get; init; }
 
     /// <summary>[R] fp32.</summary>
@@ -65,6 +72,7 @@ public readonly record struct WeightedActivationBackwardArguments : IKernelArgum
         new()
         {
             Activation = call.Activation,
+            Gated = call.Gated,
             GradFfn = at.Tensor(call.GradFfn),
             GateUp = at.Tensor(call.GateUp),
             Weights = at.Pointer(call.Weights),

@@ -168,7 +168,12 @@ internal sealed partial class CanonicalStep(
         }
 
         int position = c.Index % geometry.ChunksPerGroup;
-        if (geometry.ChunksPerGroup > 1 && position == geometry.ChunksPerGroup - 1 && !saved.HasFlag(SaveSet.Kv))
+        if (
+            geometry.ChunksPerGroup > 1
+            && position == geometry.ChunksPerGroup - 1
+            && !saved.HasFlag(SaveSet.Kv)
+            && programs[l].Kind.HasWindow
+        )
         {
             for (int i = c.Index - position; i <= c.Index; i++)
             {

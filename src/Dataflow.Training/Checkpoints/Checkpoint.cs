@@ -21,6 +21,10 @@ public sealed class Checkpoint : IDisposable
     // "model.norm.weight" itself, "language_model.model.norm.weight", "model.language_model.norm.weight".
     private static readonly string[] s_prefixes = ["", "language_model.", "model.language_model."];
 
+    // What transformers writes of OLMo Hybrid, and reads besides.
+    private static readonly (string Written, string Read) s_synonym =
+        (".feedforward_layer_norm.weight", ".post_attention_layernorm.weight");
+
     private static readonly string[] s_buffers =
     [
         ".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias",
@@ -65,7 +69,10 @@ public sealed class Checkpoint : IDisposable
     /// </summary>
     internal StoredTensor? Find(string name) =>
         s_prefixes.Select(p => _tensors.GetValueOrDefault(Prefixed(p, name))).FirstOrDefault(t => t is not null)
-        ?? _tensors.GetValueOrDefault(name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..]);
+        ?? _tensors.GetValueOrDefault(name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..])
+        ?? (name.EndsWith(s_synonym.Written, StringComparison.Ordinal)
+            ? Find(name[..^s_synonym.Written.Length] + s_synonym.Read)
+            : null);
 
     /// <summary>Whether a tensor says how others were quantised: what is read without it, or through it, has no use for it.</summary>
     internal bool IsOfQuantisation(string name) => _scales.Contains(name) || TensorScale.IsOfActivations(name);

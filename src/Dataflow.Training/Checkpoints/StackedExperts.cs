@@ -2,8 +2,8 @@ namespace Dataflow.Training;
 
 /// <summary>
 /// Tensors that hold the matrices of all experts of a layer, as bfloat16 folders of Qwen3.5 have them: mlp.experts.gate_up_proj [E, 2 F, D]
-/// (gate, then up) and mlp.experts.down_proj [E, D, F]. They are read as if each matrix were a tensor of its own, which is the other form of
-/// such files.
+/// (gate, then up) and mlp.experts.down_proj [E, D, F]. They are read as if each matrix were a tensor of its own, which is the other form
+/// of such files.
 /// </summary>
 internal static class StackedExperts
 {

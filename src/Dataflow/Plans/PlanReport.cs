@@ -239,9 +239,15 @@ public static class PlanReport
                 + "in place of attention"
             : "";
         string apart = kind.FfnApart ? "streamed apart" : "";
-        string[] notes = [experts, convolution, recurrence, window, positions, shared, scale, apart, frozen];
+        string alone = kind.Sublayers switch
+        {
+            Sublayers.Mixer => "no feed-forward",
+            Sublayers.FeedForward => "nothing in place of attention",
+            _ => "",
+        };
+        string[] notes = [experts, convolution, recurrence, window, positions, shared, scale, alone, apart, frozen];
         notes = [.. notes.Where(n => n != "")];
-        if (kind is { Experts: not null, FfnDim: 0 })
+        if (kind.FfnDim == 0)
         {
             return string.Join(", ", notes);
         }

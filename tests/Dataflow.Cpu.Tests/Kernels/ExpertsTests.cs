@@ -173,11 +173,13 @@ public sealed unsafe class ExpertsTests : KernelTest
     }
 
     [Theory]
-    [InlineData(DType.Float32, 37)]
-    [InlineData(DType.BFloat16, 16)]
-    public void Weighted_units_and_their_gradients_are_those_of_their_definition(DType type, int columns)
+    [InlineData(DType.Float32, 37, true)]
+    [InlineData(DType.BFloat16, 16, true)]
+    [InlineData(DType.Float32, 37, false)]
+    [InlineData(DType.BFloat16, 16, false)]
+    public void Weighted_units_and_their_gradients_are_those_of_their_definition(DType type, int columns, bool gated)
     {
-        Tensor gateUp = New(Tokens, 2 * columns, type).Random(1), weights = New(Tokens, 1).Random(2);
+        Tensor gateUp = New(Tokens, (gated ? 2 : 1) * columns, type).Random(1), weights = New(Tokens, 1).Random(2);
         Tensor ds = New(Tokens, columns, type).Random(3);
         Tensor forward = New(Tokens, columns, type), grads = New(Tokens, 1);
         double[,] gu = gateUp.Values(), w = weights.Values(), outer = ds.Values();
@@ -188,7 +190,7 @@ public sealed unsafe class ExpertsTests : KernelTest
             {
                 for (int j = 0; j < columns; j++)
                 {
-                    s[t, j] = w[t, 0] * gu[t, j] / (1 + Math.Exp(-gu[t, j])) * gu[t, columns + j];
+                    s[t, j] = w[t, 0] * gu[t, j] / (1 + Math.Exp(-gu[t, j])) * (gated ? gu[t, columns + j] : 1);
                 }
             }
 
@@ -199,6 +201,7 @@ public sealed unsafe class ExpertsTests : KernelTest
         WeightedActivation.Forward(Team(), new()
         {
             Activation = Activation.Silu,
+            Gated = gated,
             GateUp = Of(gateUp),
             Weights = At(weights),
             Ffn = Of(forward),
@@ -206,6 +209,7 @@ public sealed unsafe class ExpertsTests : KernelTest
         WeightedActivation.Backward(Team(), new()
         {
             Activation = Activation.Silu,
+            Gated = gated,
             GateUp = Of(gateUp),
             GradFfn = Of(ds),
             Weights = At(weights),

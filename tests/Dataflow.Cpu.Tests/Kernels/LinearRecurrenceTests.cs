@@ -24,6 +24,9 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
     public void Chunks_pass_on_their_state_and_its_gradient(int chunk, int keyHeads, int heads, int keyDim, int valueDim) =>
         AssertAgrees(new Recurrence(keyHeads, heads, keyDim, valueDim, 4), chunk);
 
+    [Fact]
+    public void A_token_may_overcorrect() => AssertAgrees(new Recurrence(1, 2, 5, 3, 4) { MostCorrection = 2 }, 32);
+
     /// <summary>Steps have bounds, which some reach; values join the result.</summary>
     [Theory]
     [Trait("Slow", "true")]
@@ -188,7 +191,8 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
                 double[] q = Length(t, keyHead * dk, 1 / Math.Sqrt(dk)), k = Length(t, shape.KeyWidth + (keyHead * dk), 1);
                 double step = Math.Log(1 + Math.Exp(gates[t, shape.Gates - shape.Heads + h] + bias[0, h]));
                 step = shape.Corrects ? step : Math.Clamp(step, shape.LeastStep, shape.MostStep!.Value);
-                double beta = shape.Corrects ? 1 / (1 + Math.Exp(-gates[t, h])) : step, keep = Math.Exp(-Math.Exp(decay[0, h]) * step);
+                double beta = shape.Corrects ? shape.MostCorrection / (1 + Math.Exp(-gates[t, h])) : step;
+                double keep = Math.Exp(-Math.Exp(decay[0, h]) * step);
                 for (int j = 0; j < dv; j++)
                 {
                     double read = 0;

@@ -160,6 +160,42 @@ template <typename T> void check_output(int count)
     }
 }
 
+// Units without a gate that have a weight for each row.
+template <typename T> void check_ungated(int rows, int columns)
+{
+    Numbers numbers(columns);
+    const std::vector<T> up = numbers.many<T>(static_cast<size_t>(rows) * columns, 3), ds = numbers.many<T>(up.size());
+    const std::vector<float> weights = numbers.many<float>(rows);
+    Array<T> forward(ds.size()), device_up(up), gradient(ds);
+    Array<float> device_weights(weights), grad_weights(rows);
+    const std::string suffix = std::string(Type<T>::Name) + any_rows<T>(columns), where = std::to_string(columns) + " columns, no gate";
+    const uint32_t grid = rows;
+    kernel("weighted_activation", "weighted_silu_forward_" + suffix)
+        .run({grid}, {256}, 0, device_up.device(), device_weights.device(), forward.device(), columns);
+    kernel("weighted_activation", "weighted_silu_backward_" + suffix)
+        .run({grid}, {256}, 0, gradient.device(), device_up.device(), device_weights.device(), grad_weights.device(), columns);
+    check_same(forward.host(), gradient.host(), "forward and backward, " + where);
+    const std::vector<T> s = forward.host(), d = device_up.host();
+    const std::vector<float> dw = grad_weights.host();
+    for (int r = 0; r < rows; r++)
+    {
+        double sum = 0, size = 0;
+        for (int j = 0; j < columns; j++)
+        {
+            const size_t i = static_cast<size_t>(r) * columns + j;
+            const double x = to_float(up[i]), around = 1 + std::fabs(x);
+            const Gate at = silu(x);
+            const double out = to_float(ds[i]), w = weights[r];
+            check_close(s[i], w * at.value, std::fabs(w) * around, 8, "s, " + where);
+            check_close(d[i], w * out * at.slope, std::fabs(w * out) * around, 8, "du, " + where);
+            sum += out * at.value;
+            size += std::fabs(out) * around;
+        }
+
+        check_close(dw[r], sum, size, 8, "dw, " + where);
+    }
+}
+
 } // namespace
 
 TEST(GatedNormsOfHeadsAreThoseOfTheDefinition)
@@ -186,5 +222,14 @@ TEST(GatedOutputsAreThoseOfTheDefinition)
     {
         check_output<float>(count);
         check_output<Bf16>(count);
+    }
+}
+
+TEST(WeightedUnitsWithoutAGateAreThoseOfTheDefinition)
+{
+    for (const int columns : {1, 8, 100, 2048 + 24})
+    {
+        check_ungated<float>(3, columns);
+        check_ungated<Bf16>(3, columns);
     }
 }

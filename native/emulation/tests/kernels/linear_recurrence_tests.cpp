@@ -10,9 +10,9 @@ namespace
 struct Heads
 {
     int chunk, key_heads, heads, key_dim, value_dim;
-    bool corrects = true; // else a state space, whose steps have bounds
+    int corrects = 1; // 2: by up to twice as much; 0: a state space, whose steps have bounds
 
-    int gates() const { return corrects ? 2 * heads : heads; }
+    int gates() const { return corrects != 0 ? 2 * heads : heads; }
 
     int channels() const { return 2 * key_heads * key_dim + heads * value_dim; }
     int columns() const { return std::min(64, value_dim); }
@@ -49,8 +49,8 @@ Numbers64 recurrence(const Heads& of, const Numbers64& channels, const Numbers64
         {
             const double* row = &channels[static_cast<size_t>(t) * of.channels()];
             const auto length = [&](int column, double scale) {
-                double squares = of.corrects ? 1e-6 : scale * scale;
-                for (int a = 0; a < of.key_dim && of.corrects; a++)
+                double squares = of.corrects != 0 ? 1e-6 : scale * scale;
+                for (int a = 0; a < of.key_dim && of.corrects != 0; a++)
                 {
                     squares += row[column + a] * row[column + a];
                 }
@@ -67,8 +67,8 @@ Numbers64 recurrence(const Heads& of, const Numbers64& channels, const Numbers64
             const Numbers64 k = length((of.key_heads + key_head) * of.key_dim, 1);
             const double* own = &gates[static_cast<size_t>(t) * of.gates()];
             const double free = std::log(1 + std::exp(own[of.gates() - of.heads + h] + bias[h]));
-            const double step = of.corrects ? free : std::min<double>(std::max<double>(free, Least), Most);
-            const double beta = of.corrects ? 1 / (1 + std::exp(-own[h])) : step;
+            const double step = of.corrects != 0 ? free : std::min<double>(std::max<double>(free, Least), Most);
+            const double beta = of.corrects != 0 ? of.corrects / (1 + std::exp(-own[h])) : step;
             const double keep = std::exp(-std::exp(decay[h]) * step);
             if (std::count(Documents.begin(), Documents.end(), t) > 0)
             {
@@ -85,8 +85,8 @@ Numbers64 recurrence(const Heads& of, const Numbers64& channels, const Numbers64
                 }
 
                 const double value = row[2 * of.key_heads * of.key_dim + h * of.value_dim + j];
-                const double written = beta * (of.corrects ? value - read : value);
-                y[(static_cast<size_t>(t) * of.heads + h) * of.value_dim + j] += of.corrects ? 0 : skip[h] * value;
+                const double written = beta * (of.corrects != 0 ? value - read : value);
+                y[(static_cast<size_t>(t) * of.heads + h) * of.value_dim + j] += of.corrects != 0 ? 0 : skip[h] * value;
                 for (int a = 0; a < of.key_dim; a++)
                 {
                     state[a * of.value_dim + j] += k[a] * written;
@@ -144,8 +144,8 @@ template <typename T> void check_row(const Heads& of)
     const auto backward = kernel("linear_recurrence_backward", "linear_recurrence_backward_" + type);
     const auto gradients = kernel("linear_recurrence", "linear_recurrence_gradients_" + type);
     const uint32_t heads = of.heads, runs = of.runs();
-    const auto by_skip = of.corrects ? nullptr : device_skip.device();
-    const int corrects = of.corrects ? 1 : 0;
+    const auto by_skip = of.corrects != 0 ? nullptr : device_skip.device();
+    const int corrects = of.corrects;
     const auto state = [&](Array<float>& all, int c) { return c < 0 || c >= chunks ? nullptr : all.device() + of.states() * c; };
     for (int c = 0; c < chunks; c++)
     {
@@ -222,7 +222,8 @@ TEST(RecurrencesPassTheirStateFromChunkToChunkAndItsGradientBack)
     }
 
     check_row<Bf16>({32, 1, 2, 5, 3});
-    check_row<float>({96, 1, 2, 5, 3, false});
-    check_row<float>({3, 2, 4, 4, 7, false});
-    check_row<Bf16>({48, 1, 2, 5, 3, false});
+    check_row<float>({32, 2, 2, 3, 7, 2});
+    check_row<float>({96, 1, 2, 5, 3, 0});
+    check_row<float>({3, 2, 4, 4, 7, 0});
+    check_row<Bf16>({48, 1, 2, 5, 3, 0});
 }

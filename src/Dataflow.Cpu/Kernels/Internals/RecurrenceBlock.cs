@@ -211,7 +211,7 @@ internal unsafe struct RecurrenceBlock
         {
             double step = SoftPlus(input.StepAt(First + i, head));
             step = input.Shape.Corrects ? step : input.Bounded(step);
-            Beta[i] = (float)(input.Shape.Corrects ? Sigmoid(input.BetaAt(First + i, head)) : step);
+            Beta[i] = (float)(input.Shape.Corrects ? input.Shape.Correction * Sigmoid(input.BetaAt(First + i, head)) : step);
             sum -= rate * step;
             G[i] = sum;
             input.Load(First + i, input.ValueColumn(head), Value + (i * Values), input.Shape.ValueDim);

@@ -126,7 +126,7 @@ internal readonly unsafe struct RecurrenceGradients
             if (input.Shape.Corrects)
             {
                 double open = RecurrenceBlock.Sigmoid(input.BetaAt(token, head));
-                new Row(gates, token, head).Store(0, Vector512.Create((float)(beta[i] * open * (1 - open))), 1);
+                new Row(gates, token, head).Store(0, Vector512.Create((float)(input.Shape.Correction * (beta[i] * open * (1 - open)))), 1);
             }
             else
             {

@@ -37,6 +37,7 @@ internal sealed class GraniteHybrid : ModelFamily
     /// <inheritdoc/>
     protected override IEnumerable<(string Key, KeyUse Use)> Keys =>
         [
+            Qwen35.SiluAlone,
             .. Reads("attention_multiplier", "embedding_multiplier", "logits_scaling", "residual_multiplier"),
             .. Reads("shared_intermediate_size", "position_embedding_type", Limits, "mamba_n_heads", "mamba_d_head", "mamba_d_state"),
             .. Reads("mamba_n_groups", "mamba_d_conv", "mamba_expand", "mamba_conv_bias", "mamba_proj_bias"),

@@ -12,9 +12,10 @@ internal abstract class ModelFamily
     public static readonly ModelFamily[] All =
     [
         new Llama(), new Qwen2(), new Qwen3(), new Mistral(), new Ministral(), new Ministral3(), new SmolLm3(), new SeedOss(),
-        new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Olmo2(), new Olmo3(), new Exaone4(),
-        new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(), new GptNeoX(), new Cohere(),
-        new Cohere2(), new Nemotron(), new Gpt2(), new Lfm2(), new Qwen35(), new Qwen35Moe(), new Qwen3Next(),
+        new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Olmo2(), new Olmo3(), new OlmoHybrid(),
+        new Exaone4(), new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(),
+        new GptNeoX(), new Cohere(),
+        new Cohere2(), new Nemotron(), new NemotronH(), new Gpt2(), new Lfm2(), new Qwen35(), new Qwen35Moe(), new Qwen3Next(),
         new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new OlMoe(),
         new GraniteMoe(), new GraniteMoeShared(), new GraniteHybrid(), new HunyuanMoe(), new Glm4Moe(), new Ernie45Moe(),
     ];
@@ -45,6 +46,9 @@ internal abstract class ModelFamily
     /// <param name="modelDim">Of the model.</param>
     public virtual int? FfnDim(int modelDim) => null;
 
+    /// <summary>How many layers there are.</summary>
+    public virtual int LayerCount(JsonFields fields) => fields.Int("num_hidden_layers");
+
     /// <summary>Width of the feed-forward.</summary>
     /// <param name="fields">Of the config.</param>
     /// <param name="modelDim">Of the model.</param>
@@ -61,6 +65,9 @@ internal abstract class ModelFamily
 
     /// <summary>Where it is absent.</summary>
     public virtual double Theta => 10_000;
+
+    /// <summary>The base of rotation may be null: there is no rotation then.</summary>
+    public virtual bool MayHaveNoRotation => false;
 
     /// <summary>The key of what is added in norms.</summary>
     public virtual string EpsKey => "rms_norm_eps";

@@ -11,6 +11,10 @@ internal class Qwen35 : ModelFamily
     private const string Linear = "linear_attention";
     private const string Interval = "full_attention_interval";
 
+    /// <summary>The activation is also that of what linear attention is of.</summary>
+    public static (string Key, KeyUse Use) SiluAlone { get; } =
+        ("hidden_act", new KeyUse.RefusedUnless("recurrences are of what SiLU makes of their inputs", "\"silu\"", "\"swish\""));
+
     /// <inheritdoc/>
     public override string Type => "qwen3_5_text";
 
@@ -35,6 +39,7 @@ internal class Qwen35 : ModelFamily
     /// <inheritdoc/>
     protected override IEnumerable<(string Key, KeyUse Use)> Keys =>
         [
+            SiluAlone,
             .. Reads("linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim"),
             .. Reads("linear_conv_kernel_dim", Interval),
             ("attention_bias", new KeyUse.RefusedUnless("biases of gated attention are not supported", "false")),

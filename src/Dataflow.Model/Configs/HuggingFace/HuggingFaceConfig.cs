@@ -42,7 +42,7 @@ internal static class HuggingFaceConfig
         var unknown = new List<string>();
         RefuseOtherMathematics(fields, family);
         fields = fields.Renamed(family.OwnNames);
-        int layers = fields.Int("num_hidden_layers");
+        int layers = family.LayerCount(fields);
         int vocabulary = fields.Int("vocab_size");
         int modelDim = fields.Int("hidden_size");
         int heads = fields.Int("num_attention_heads");

@@ -61,7 +61,7 @@ internal static class HuggingFaceRope
             fields.Faults.Add("rope_scaling and rope_parameters are both given and differ; leave one out");
         }
 
-        if (fields.IsNull(family.ThetaKey))
+        if (fields.IsNull(family.ThetaKey) && !family.MayHaveNoRotation)
         {
             fields.Faults.Add($"{family.ThetaKey} is null, and a number is needed");
         }
