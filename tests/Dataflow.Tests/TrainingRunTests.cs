@@ -145,6 +145,9 @@ public class TrainingRunTests
         }
 
         Assert.True(measured["dataflow.tokens"] >= 1024);
+        Assert.True(measured["dataflow.throughput"] > 0 && measured["dataflow.learning_rate"] > 0);
+        Assert.True(measured["dataflow.memory.planned"] > 0 && measured["dataflow.memory.taken"] > 0);
+        Assert.True(measured["dataflow.stream.busy"] > 0);
         Assert.True(measured["dataflow.step.duration"] > 0 && measured["dataflow.save.duration"] > 0 && measured["dataflow.loss"] > 0);
         Assert.Contains(logger.All, l => l.StartsWith("Debug: step 2: loss ", StringComparison.Ordinal));
         Assert.Contains(logger.All, l => l.StartsWith("Information: saved step 2 in ", StringComparison.Ordinal));

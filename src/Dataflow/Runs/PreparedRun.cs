@@ -27,6 +27,12 @@ internal sealed record PreparedRun : IDisposable
     /// <summary>What it trains on, where its last step left off.</summary>
     public required IRowFeed Feed { get; init; }
 
+    /// <summary>Looks at some of its steps more closely.</summary>
+    public required StepSampler Sampler { get; init; }
+
+    /// <summary>Writes its figures; null where it has no folder.</summary>
+    public required RunMetrics? Metrics { get; init; }
+
     /// <summary>What it knows of its own numbers.</summary>
     public required RunWatch Watch { get; init; }
 
@@ -201,7 +207,8 @@ internal sealed record PreparedRun : IDisposable
             tell(new RunEvent.Validating(validation.Describe(prediction)));
         }
 
-        foreach (var change in resumed is null ? [] : SavedSettings.Changes(resumed.Settings, progress.Settings))
+        var changes = resumed is null ? [] : SavedSettings.Changes(resumed.Settings, progress.Settings);
+        foreach (var change in changes)
         {
             tell(new RunEvent.Changed(change));
         }
@@ -232,13 +239,23 @@ internal sealed record PreparedRun : IDisposable
             Note($"--watch takes {watch.Memory} of host memory beyond the budget");
         }
 
+        var begins = RunHeader.Of(settings, plan, prediction, device.Name, data.Description);
+        var metrics = parts.Own(RunMetrics.Open(settings, trainer.StepsDone, begins, changes, tell));
+        void TellAll(RunEvent happened)
+        {
+            metrics?.Take(happened);
+            tell(happened);
+        }
+
         var trace = parts.Own(StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1));
         return new PreparedRun
         {
             Settings = settings,
             Plan = plan,
-            Tell = tell,
+            Tell = TellAll,
             Trainer = trainer,
+            Sampler = new StepSampler(device, plan.Schedule, plan.Workload.Model.BalancedExperts, memory),
+            Metrics = metrics,
             Watch = watch,
             Rates = rates,
             Feed = feed,
@@ -247,7 +264,7 @@ internal sealed record PreparedRun : IDisposable
             Prediction = prediction,
             Memory = memory,
             Before = before with { Predicted = prediction },
-            Saving = parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, tell, progress) { Watch = watch }),
+            Saving = parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, TellAll, progress) { Watch = watch }),
             Owned = parts,
         };
     }

@@ -48,6 +48,11 @@ internal static class RunEnd
             summary = summary with { Exported = folder };
         }
 
+        if (steps.Fault is { SourceException: var ended })
+        {
+            Try(() => run.Metrics?.Fail(run.Trainer.StepsDone, ended));
+        }
+
         if (steps.Interrupted)
         {
             Try(() => run.Tell(new RunEvent.Interrupted(run.Trainer.StepsDone, settings.Steps)));

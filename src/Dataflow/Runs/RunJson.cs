@@ -87,6 +87,7 @@ public sealed class RunJson
             ["loss"] = Number(line.Step.Loss),
             ["tok_per_sec"] = line.Step.TokensPerSecond,
             ["tokens"] = line.Step.Tokens,
+            ["all_tokens"] = line.AllTokens,
             ["seconds"] = line.Step.Duration.TotalSeconds,
             ["tflops"] = line.FlopsPerSecond / 1e12,
             ["lr"] = Shortest(line.LearningRate),
@@ -148,6 +149,15 @@ public sealed class RunJson
         if (line.PredictedSeconds is { } predicted)
         {
             step["predicted_seconds"] = predicted;
+            step["predicted_tok_per_sec"] = line.PredictedTokensPerSecond;
+        }
+
+        if (line.Sample is { } sample)
+        {
+            step["busy"] = Shares(sample.Streams);
+            step["process_bytes"] = sample.Process.Value;
+            step["device_taken_bytes"] = sample.Device?.Value;
+            step["experts"] = sample.Experts.Count == 0 ? null : new JsonArray([.. sample.Experts.Select(Spread)]);
         }
 
         return step;
@@ -163,6 +173,19 @@ public sealed class RunJson
             ["accuracy"] = Number(pairs.Accuracy),
             ["logp_chosen"] = Number(pairs.LogChosen),
             ["logp_rejected"] = Number(pairs.LogRejected),
+        };
+
+    /// <summary>How busy each stream is, by its name.</summary>
+    internal static JsonObject Shares(IEnumerable<StreamShare> shares) =>
+        new(shares.Select(s => KeyValuePair.Create<string, JsonNode?>(s.Stream, Math.Round(s.Busy, 4))));
+
+    private static JsonNode Spread(ExpertSpread layer) =>
+        new JsonObject
+        {
+            ["layer"] = layer.Layer,
+            ["most"] = Math.Round(layer.Most, 4),
+            ["least"] = Math.Round(layer.Least, 4),
+            ["unused"] = layer.Unused,
         };
 
     private static JsonNode Group(GroupNumbers numbers) =>

@@ -69,10 +69,11 @@ internal sealed class RunSteps
             var batch = run.Feed.Next(rows.Length);
             whole = false;
             run.Watch.Before(step);
+            run.Sampler.Before();
             var done = Measured(step, batch);
             whole = true;
             TakePosition(before);
-            var groups = run.Watch.After(done);
+            var (groups, sample) = (run.Watch.After(done), run.Sampler.After());
             if (run.Watch.LimitBefore(done) is { } limit && RolledBack(done, limit) is { } rollback)
             {
                 return Tell(
@@ -80,13 +81,21 @@ internal sealed class RunSteps
                     {
                         Groups = groups,
                         Rollback = rollback,
+                        AllTokens = summary.AllTokens + done.Tokens,
+                        Sample = sample,
                     }
                 );
             }
 
             held = run.Validation?.After(step, settings.Steps, trainer, () => stop.IsCancellationRequested);
             var result = Tell(
-                new StepResult(done, settings.Steps, flops, RateOf(step), held, run.Prediction?.Seconds) { Groups = groups });
+                new StepResult(done, settings.Steps, flops, RateOf(step), held, run.Prediction?.Seconds)
+                {
+                    Groups = groups,
+                    AllTokens = summary.AllTokens + done.Tokens,
+                    Sample = sample,
+                }
+            );
             run.Saving?.AfterStep(summary, held?.Loss, run.TakeSaveRequest());
             return result;
         }

@@ -24,6 +24,15 @@ public readonly record struct StepResult(
     /// <summary>Its loss was a spike, and the run went back to a checkpoint: the step after that is next. Null: it did not.</summary>
     public Rollback? Rollback { get; init; }
 
+    /// <summary>Tokens of this step and all before it, those before the run was resumed included.</summary>
+    public long AllTokens { get; init; }
+
+    /// <summary>What else was seen of it, if it was looked at more closely.</summary>
+    public StepSample? Sample { get; init; }
+
+    /// <summary>What the simulator says a second trains on; null where the machine has no profile.</summary>
+    public double? PredictedTokensPerSecond => PredictedSeconds is > 0 and var seconds ? Step.Tokens / seconds : null;
+
     /// <summary>Model FLOPs a second.</summary>
     public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
 }
