@@ -2,8 +2,9 @@
 //
 // logits [tokens, columns] fp32, of which the first `experts` are chosen by, `per_token` of each token; where `gated`, one more is the gate
 // of an expert that every token has. A token's experts are those of its largest logits, on a tie the lower index; rows are ordered by
-// expert, those of one by token. Where there is a correction [experts] fp32, they are those of the largest score plus correction, the
-// score being the softmax over all experts in modes 0 and 1.
+// expert, those of one by token. Where experts lie in several `groups` of equal size, they are of the best `admitted` groups, on a tie
+// those of lower index: a group counts by its best expert, or by the sum of its two best in modes 2 and 3. Where there is a correction
+// [experts] fp32, they are those of the largest score plus correction, the score being the softmax over all experts in modes 0 and 1.
 // Scores: softmax over all experts (mode 0) or over the chosen ones (mode 1); the logistic function of each
 // (mode 2), divided by their sum over the chosen ones (mode 3). Weights are scores times `scale`.
 //
@@ -20,8 +21,71 @@
 // fp32; a group has group_tokens tokens; dynamic shared memory: none, of choose and backward 8 * (2 * columns) floats.
 #include "routing_scores.cuh"
 
+// Where the largest of what a warp's lanes hold is, on a tie the lowest of places; a lane without one has place -1.
+DEVICE int32 best_of_warp(float best, int32 at)
+{
+    for (int32 mask = 16; mask > 0; mask >>= 1)
+    {
+        const float other = shuffle_xor(best, mask);
+        const int32 place = (int32)shuffle((uint32)at, (threadIdx.x % 32) ^ mask);
+
+        // Both lanes must keep the same one: where neither is larger, the lower index.
+        const bool larger = other > best;
+        const bool smaller = best > other;
+        const bool takes = place >= 0 && (at < 0 || larger || (!smaller && place < at));
+        best = takes ? other : best;
+        at = takes ? place : at;
+    }
+
+    return at;
+}
+
+DEVICE float group_score(const float* by, int32 size, int32 mode)
+{
+    float first = -INFINITY_F;
+    float second = first;
+    for (int32 e = 0; e < size; e++)
+    {
+        second = by[e] > first ? first : fmaxf(second, by[e]);
+        first = by[e] > first ? by[e] : first;
+    }
+
+    return mode > ChosenSoftmax ? first + second : first;
+}
+
+// Of `taken`, in which all experts are 1, those of the best groups become 0. Called by a warp.
+DEVICE void admit(const Router& router, const float* by, float* taken, int32 groups, int32 admitted)
+{
+    const int32 lane = threadIdx.x % 32;
+    const int32 size = router.experts / groups;
+    for (int32 i = 0; i < admitted; i++)
+    {
+        float best = 0;
+        int32 at = -1;
+        for (int32 g = lane; g < groups; g += 32)
+        {
+            const float score = group_score(by + g * size, size, router.mode);
+            if (taken[g * size] != 0 && (at < 0 || score > best))
+            {
+                best = score;
+                at = g;
+            }
+        }
+
+        at = best_of_warp(best, at);
+        warp_barrier();
+        for (int32 e = lane; e < size; e += 32)
+        {
+            taken[at * size + e] = 0;
+        }
+
+        warp_barrier();
+    }
+}
+
 extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* all, const float* correction, int32* choices,
-    float* by_choice, float* shared_weights, int32 tokens, int32 experts, int32 per_token, int32 gated, int32 mode, float scale)
+    float* by_choice, float* shared_weights, int32 tokens, int32 experts, int32 per_token, int32 gated, int32 mode, float scale,
+    int32 groups, int32 admitted)
 {
     DYNAMIC_SHARED(memory);
     const Router router{tokens, experts, per_token, gated, mode, scale};
@@ -36,22 +100,28 @@ extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* al
     int32* chosen = choices + token * per_token;
     float* scores = own_shared(reinterpret_cast<float*>(memory), router);
     float* taken = scores + experts + gated;
-    const float* by = correction == nullptr ? logits : scores;
-    if (correction != nullptr && mode <= ChosenSoftmax)
+    const bool by_logits = correction == nullptr && (mode <= ChosenSoftmax || groups == 1);
+    const float* by = by_logits ? logits : scores;
+    if (!by_logits && mode <= ChosenSoftmax)
     {
         probabilities(experts, logits, scores);
     }
 
     for (int32 e = lane; e < experts; e += 32)
     {
-        taken[e] = 0;
-        if (correction != nullptr)
+        taken[e] = groups == 1 ? 0.0f : 1.0f;
+        if (!by_logits)
         {
-            scores[e] = (mode <= ChosenSoftmax ? scores[e] : logistic(logits[e])) + correction[e];
+            scores[e] = (mode <= ChosenSoftmax ? scores[e] : logistic(logits[e])) + (correction == nullptr ? 0.0f : correction[e]);
         }
     }
 
     warp_barrier();
+    if (groups > 1)
+    {
+        admit(router, by, taken, groups, admitted);
+    }
+
     for (int32 j = 0; j < per_token; j++)
     {
         // The first of those that are left, whatever the logits are: not-a-number is no reason to choose one twice.
@@ -66,19 +136,7 @@ extern "C" __global__ void __launch_bounds__(256) routing_choose(const float* al
             }
         }
 
-        for (int32 mask = 16; mask > 0; mask >>= 1)
-        {
-            const float other = shuffle_xor(best, mask);
-            const int32 place = (int32)shuffle((uint32)at, lane ^ mask);
-
-            // Both lanes must keep the same one: where neither is larger, the lower index.
-            const bool larger = other > best;
-            const bool smaller = best > other;
-            const bool takes = place >= 0 && (at < 0 || larger || (!smaller && place < at));
-            best = takes ? other : best;
-            at = takes ? place : at;
-        }
-
+        at = best_of_warp(best, at);
         warp_barrier();
         if (lane == 0)
         {

@@ -179,6 +179,15 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void OutputGateBackward(in OutputGateBackwardArguments call) => OutputGate.Backward(team, call);
 
     /// <inheritdoc/>
+    public void JoinHeads(in JoinHeadsArguments call) => Heads.Join(team, call);
+
+    /// <inheritdoc/>
+    public void SplitHeads(in SplitHeadsArguments call) => Heads.Split(team, call);
+
+    /// <inheritdoc/>
+    public void ResizeHeads(in ResizeHeadsArguments call) => Heads.Resize(team, call);
+
+    /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
         UngatedActivation.Forward(team, call.Activation, At(call.Up), At(call.Ffn));
 

@@ -39,6 +39,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public OutputGate OutputGate => field ??= new(library);
 
+    public Heads Heads => field ??= new(library);
+
     public CrossEntropy CrossEntropy { get; } = new(library);
 
     public Preference Preference => field ??= new(library);
@@ -224,6 +226,15 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void OutputGateBackward(in OutputGateBackwardArguments call) => kernels.OutputGate.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void JoinHeads(in JoinHeadsArguments call) => kernels.Heads.Join(stream, call);
+
+    /// <inheritdoc/>
+    public void SplitHeads(in SplitHeadsArguments call) => kernels.Heads.Split(stream, call);
+
+    /// <inheritdoc/>
+    public void ResizeHeads(in ResizeHeadsArguments call) => kernels.Heads.Resize(stream, call);
 
     /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>

@@ -162,6 +162,15 @@ internal static class KernelDispatch
             case OutputGateBackwardCall c:
                 stream.Launch(OutputGateBackwardArguments.Of(c, at));
                 break;
+            case JoinHeadsCall c:
+                stream.Launch(JoinHeadsArguments.Of(c, at));
+                break;
+            case SplitHeadsCall c:
+                stream.Launch(SplitHeadsArguments.Of(c, at));
+                break;
+            case ResizeHeadsCall c:
+                stream.Launch(ResizeHeadsArguments.Of(c, at));
+                break;
             case GatedActivationForwardCall c:
                 stream.Launch(GatedActivationForwardArguments.Of(c, at));
                 break;

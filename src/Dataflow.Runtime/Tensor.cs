@@ -42,8 +42,13 @@ public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim)
         return model.AttentionScale is { } scale ? heads with { Scale = (float)scale } : heads;
     }
 
-    /// <summary>Of a layer that shares another's keys and values: it projects and rotates none.</summary>
-    public HeadShape WithoutKeys() => this with { KvHeads = 0 };
+    /// <summary>Those that a call norms and turns.</summary>
+    /// <param name="queriesAlone">It has no keys and values: the layer shares another's, or joins them itself.</param>
+    /// <param name="singleHead">It has one head of that width; null: as many as attention.</param>
+    public HeadShape Projected(bool queriesAlone, int? singleHead) =>
+        singleHead is { } width ? new HeadShape(1, 0, width)
+        : queriesAlone ? this with { KvHeads = 0 }
+        : this;
 
     /// <summary>Multiplies the product of a query and a key.</summary>
     public float Scale { get; init; } = (float)(1 / Math.Sqrt(HeadDim));

@@ -15,7 +15,7 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
     private const string Prefix = "base_model.model.";
 
     /// <summary>Every family; on a slow device one of five, and all of them in a soak run.</summary>
-    public static TheoryData<string> Cases => [.. GoldenCase.ContinuedFamilies.Where((_, i) => IsSoak || !Device.IsSlow || i % 5 == 3)];
+    public static TheoryData<string> Cases => [.. GoldenCase.AdaptedFamilies.Where((_, i) => IsSoak || !Device.IsSlow || i % 5 == 3)];
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -13,13 +13,13 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
     /// <summary>Every family; on a slow device one of eight, and all of them in a soak run.</summary>
-    public static TheoryData<string> Cases => Some(slow: 8, others: 1, first: 2);
+    public static TheoryData<string> Cases => Some(slow: 8, others: 1, first: 5);
 
     /// <summary>Half of them, and on a slow device a single one; all of them in a soak run.</summary>
-    public static TheoryData<string> RoundedCases => Some(slow: 40, others: 2, first: 2);
+    public static TheoryData<string> RoundedCases => Some(slow: 40, others: 2, first: 5);
 
     /// <summary>The other half, likewise.</summary>
-    public static TheoryData<string> SteppedCases => Some(slow: 40, others: 2, first: 13);
+    public static TheoryData<string> SteppedCases => Some(slow: 40, others: 2, first: 16);
 
     /// <summary>Where memory is short windows are streamed and much is recomputed; chunks of 32 cut the rows.</summary>
     [Theory]

@@ -100,7 +100,8 @@ public class KernelWorkTests
         }
 
         // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms
-        // are by root mean square, all activations gated, all layers attend, no output is gated, and there is no adapter.
+        // are by root mean square, all activations gated, all layers attend, to keys that are not latent, no output is gated, and there is
+        // no adapter.
         Kernel[] others =
         [
             Kernel.Update,
@@ -125,6 +126,9 @@ public class KernelWorkTests
             Kernel.GatedNormBackward,
             Kernel.OutputGateForward,
             Kernel.OutputGateBackward,
+            Kernel.JoinHeads,
+            Kernel.SplitHeads,
+            Kernel.ResizeHeads,
             Kernel.DoraScales,
             Kernel.DoraForward,
             Kernel.DoraBackward,

@@ -100,7 +100,7 @@ public class ModelConfigReaderTests
     [InlineData("n_routed_experts", "64")]
     public void Mixtures_of_experts_are_refused_in_one_sentence(string key, string count)
     {
-        string message = Fault(With(key == "n_experts" ? Own : With(Llama, "model_type", "\"deepseek_v3\""), key, count));
+        string message = Fault(With(key == "n_experts" ? Own : With(Llama, "model_type", "\"phimoe\""), key, count));
         Assert.Equal(
             $"m/config.json is a mixture of experts ({key} is {count})"
                 + (key == "n_experts"

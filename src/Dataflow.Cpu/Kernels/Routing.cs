@@ -5,7 +5,7 @@ namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// The choice of experts, and the order of the rows that they compute. A token's experts are those of its largest logits (scores grow with
-/// logits), on a tie the lower index; rows are ordered by expert, those of one by token.
+/// logits), on a tie the lower index, of the best groups where there are groups; rows are ordered by expert, those of one by token.
 /// </summary>
 public static unsafe class Routing
 {
@@ -92,7 +92,18 @@ public static unsafe class Routing
     private readonly record struct Router(int Experts, int PerToken, RouterScore Score, bool Normalised, float Scale, bool GatesShared)
     {
         public static Router Of(ExpertMixture mixture) =>
-            new(mixture.Count, mixture.PerToken, mixture.Score, mixture.Normalised, (float)mixture.Scale, mixture.GatesShared);
+            new(mixture.Count, mixture.PerToken, mixture.Score, mixture.Normalised, (float)mixture.Scale, mixture.GatesShared)
+            {
+                Groups = mixture.Groups,
+                GroupsPerToken = mixture.GroupsPerToken,
+            };
+
+        public int Groups { get; private init; }
+
+        public int GroupsPerToken { get; private init; }
+
+        /// <summary>Experts may be chosen by their logits themselves: scores grow with them, and nothing is made of several.</summary>
+        public bool ChoosesByLogits => Score == RouterScore.Softmax || Groups == 1;
 
         /// <summary>
         /// Of all experts; but a softmax whose weights are divided by their sum is over the chosen ones alone: others' scores are 0.
@@ -124,7 +135,42 @@ public static unsafe class Routing
             }
         }
 
-        /// <summary>What experts are chosen by where something is added to their scores.</summary>
+        /// <summary>Marks the experts of the best groups, on a tie those of lower index; all, where there is one group.</summary>
+        public void Admit(float* by, bool* admitted)
+        {
+            var all = new Span<bool>(admitted, Experts);
+            all.Fill(Groups == 1);
+            int size = Experts / Groups;
+            for (int i = 0; Groups > 1 && i < GroupsPerToken; i++)
+            {
+                int best = -1;
+                float most = 0;
+                for (int g = 0; g < Groups; g++)
+                {
+                    float score = GroupScore(by + (g * size), size);
+                    if (!admitted[g * size] && (best < 0 || score > most))
+                    {
+                        (best, most) = (g, score);
+                    }
+                }
+
+                all.Slice(best * size, size).Fill(true);
+            }
+        }
+
+        /// <summary>The best of a group; with logistic functions the sum of its two best.</summary>
+        private float GroupScore(float* by, int size)
+        {
+            float first = float.NegativeInfinity, second = float.NegativeInfinity;
+            for (int e = 0; e < size; e++)
+            {
+                (first, second) = by[e] > first ? (by[e], first) : (first, MathF.Max(second, by[e]));
+            }
+
+            return Score == RouterScore.Sigmoid ? first + second : first;
+        }
+
+        /// <summary>What experts are chosen by where something is added to their scores, or scores themselves count.</summary>
         public float* Corrected(float* logits, float* correction, float* result)
         {
             if (Score == RouterScore.Softmax)
@@ -134,7 +180,7 @@ public static unsafe class Routing
 
             for (int e = 0; e < Experts; e++)
             {
-                result[e] = (Score == RouterScore.Softmax ? result[e] : Logistic(logits[e])) + correction[e];
+                result[e] = (Score == RouterScore.Softmax ? result[e] : Logistic(logits[e])) + (correction == null ? 0 : correction[e]);
             }
 
             return result;
@@ -170,7 +216,9 @@ public static unsafe class Routing
             float* z = (float*)logits.Row(index);
             float* scores = stackalloc float[router.Experts];
             float* corrected = stackalloc float[router.Experts];
-            float* by = correction == null ? z : router.Corrected(z, correction, corrected);
+            float* by = correction == null && router.ChoosesByLogits ? z : router.Corrected(z, correction, corrected);
+            bool* admitted = stackalloc bool[router.Experts];
+            router.Admit(by, admitted);
             int* chosen = choices + ((long)index * router.PerToken);
             for (int j = 0; j < router.PerToken; j++)
             {
@@ -178,7 +226,7 @@ public static unsafe class Routing
                 int best = -1;
                 for (int e = 0; e < router.Experts; e++)
                 {
-                    if (!new Span<int>(chosen, j).Contains(e) && (best < 0 || by[e] > by[best]))
+                    if (admitted[e] && !new Span<int>(chosen, j).Contains(e) && (best < 0 || by[e] > by[best]))
                     {
                         best = e;
                     }

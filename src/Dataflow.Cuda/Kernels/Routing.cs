@@ -39,7 +39,9 @@ internal sealed class Routing(KernelLibrary library)
             mixture.PerToken,
             mixture.GatesShared ? 1 : 0,
             ModeOf(mixture),
-            (float)mixture.Scale
+            (float)mixture.Scale,
+            mixture.Groups,
+            mixture.GroupsPerToken
         );
         count.Launch(stream, new(groups, Block), At(call.Choices), At(counts), tokens, mixture.Count, mixture.PerToken, groupTokens);
         scan.Launch(stream, new(1, Block), At(counts), At(call.ExpertRows), groups, mixture.Count);

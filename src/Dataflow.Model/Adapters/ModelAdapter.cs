@@ -93,6 +93,12 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
             );
         }
 
+        // all-linear would mean its matrices, too.
+        if (model.Latent is not null)
+        {
+            throw new UserErrorException($"{model.Name} has latent attention, and adapters of such models are not supported yet");
+        }
+
         if (targets.Find(p => p.Spec.Name is WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown) is { } routed)
         {
             throw new UserErrorException(

@@ -54,7 +54,7 @@ internal static partial class DecoderBlock
         return
         [
             .. PostNormBackward(model, kind, AttentionPostNorm),
-            InputGradient(gradient, mixedOut, GradMixed(kind)) with { Scale = Scale(model) },
+            InputGradient(gradient, mixedOut, GradMixed(model, kind)) with { Scale = Scale(model) },
             .. WeightGradients(
                 model, gradient, MixedOut(model, kind), mixedOut, Biases.AttentionOut, WeightName.AttentionOutBias, intoStream: true),
             .. kind.Recurrence is { HasProductBiases: true }
@@ -82,8 +82,9 @@ internal static partial class DecoderBlock
         : kind.Recurrence is { } recurrence ? RecurrenceBackward(model, kind, recurrence)
         : ConvolutionBackward(model, kind);
 
-    private static TensorName GradMixed(LayerKind kind) =>
-        kind.Attends ? GradAttention
+    private static TensorName GradMixed(ModelConfig model, LayerKind kind) =>
+        NarrowsValues(model) ? GradAttentionValues
+        : kind.Attends ? GradAttention
         : kind.Recurrence is null ? GradConvolutionOutput
         : GradRecurrenceOutput;
 
@@ -98,6 +99,7 @@ internal static partial class DecoderBlock
                         Gate = AttentionGate,
                         GradGate = GradAttentionGate,
                     })
+                : NarrowsValues(model) ? Some(new ResizeHeadsCall { From = GradAttentionValues, To = GradAttention })
                 : [],
             new AttentionBackwardCall
             {
@@ -111,36 +113,39 @@ internal static partial class DecoderBlock
                 GradQuerySums = GradQuerySums,
                 GradKeys = GradKvWindow,
             },
-            new QkNormRopeBackwardCall
-            {
-                GradQuery = GradQuery,
-                GradKeyValue = kind.SharesKv ? null : GradKvPiece,
-                FirstKey = FirstKey,
-                Rotary = RotaryTable.Of(model, kind),
-                NormKind = model.QkNormKind,
-                WeightOffset = model.NormWeightOffset,
-                QueryScale = QueryScaleOf(model, kind),
-                Lengths = RotaryLengthsOf(model, kind),
-                Norms = model.QkNorm
-                    ? new QkNormOperands(
-                        Qkv,
-                        W(WeightName.QNorm),
-                        kind.SharesKv ? null : W(WeightName.KNorm),
-                        Gradient(kind, WeightName.QNorm),
-                        kind.SharesKv ? null : Gradient(kind, WeightName.KNorm),
-                        Partials
-                    )
-                    : null,
-                GradQkv = GradQkv,
-            },
-            .. IsGated(model, kind)
-                ? GatedQkvGradients(model)
+            .. model.Latent is { } latent ? LatentQkvBackward(model, kind, latent)
+                : IsGated(model, kind) ? [RotationBackward(model, kind), .. GatedQkvGradients(model)]
                 :
                 [
+                    RotationBackward(model, kind),
                     MixInputGradient(model, GradQkv, WeightName.Qkv),
                     .. WeightGradients(model, GradQkv, AttentionInput(model), WeightName.Qkv, Biases.Qkv, WeightName.QkvBias),
                 ],
         ];
+
+    private static QkNormRopeBackwardCall RotationBackward(ModelConfig model, LayerKind kind) =>
+        new()
+        {
+            GradQuery = GradQuery,
+            GradKeyValue = kind.SharesKv ? null : GradKvPiece,
+            FirstKey = FirstKey,
+            Rotary = RotaryTable.Of(model, kind),
+            NormKind = model.QkNormKind,
+            WeightOffset = model.NormWeightOffset,
+            QueryScale = QueryScaleOf(model, kind),
+            Lengths = RotaryLengthsOf(model, kind),
+            Norms = model.QkNorm
+                ? new QkNormOperands(
+                    Qkv,
+                    W(WeightName.QNorm),
+                    kind.SharesKv ? null : W(WeightName.KNorm),
+                    Gradient(kind, WeightName.QNorm),
+                    kind.SharesKv ? null : Gradient(kind, WeightName.KNorm),
+                    Partials
+                )
+                : null,
+            GradQkv = GradQkv,
+        };
 
     private static ImmutableArray<KernelCall> ConvolutionBackward(ModelConfig model, LayerKind kind) =>
         [

@@ -28,6 +28,15 @@ internal static partial class DecoderBlock
             {
                 yield return AttentionGate;
             }
+
+            if (model.Latent is { } latent)
+            {
+                yield return KvLatent;
+                if (latent.QueryRank is not null)
+                {
+                    yield return QueryLatent;
+                }
+            }
         }
 
         if (saved.HasFlag(SaveSet.Attention))
@@ -112,6 +121,7 @@ internal static partial class DecoderBlock
     /// <summary>Its result, as it goes into a product.</summary>
     private static TensorName MixedOut(ModelConfig model, LayerKind kind) =>
         IsGated(model, kind) ? AttentionGated
+        : NarrowsValues(model) ? AttentionValues
         : kind.Attends ? AttentionOut
         : kind.Recurrence is null ? ConvolutionOutput
         : RecurrenceGated;
@@ -132,28 +142,19 @@ internal static partial class DecoderBlock
 
     private static ImmutableArray<KernelCall> Attention(ModelConfig model, LayerKind kind) =>
         [
-            .. IsGated(model, kind)
+            .. model.Latent is { } latent ? LatentQkv(model, kind, latent)
+                : IsGated(model, kind)
                 ?
                 [
                     Product(AttentionInput(model), WeightName.Qkv, null, AttentionGate) with { B = GateRows(model) },
                     Product(AttentionInput(model), WeightName.Qkv, null, Qkv) with { B = QkvRows(model) },
+                    Rotation(model, kind),
                 ]
-                : Some(Product(AttentionInput(model), WeightName.Qkv, Bias(model, Biases.Qkv, WeightName.QkvBias), Qkv)),
-            new QkNormRopeForwardCall
-            {
-                Qkv = Qkv,
-                FirstKey = FirstKey,
-                QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
-                KeyNorm = model.QkNorm && !kind.SharesKv ? W(WeightName.KNorm) : null,
-                QueriesAlone = kind.SharesKv,
-                Rotary = RotaryTable.Of(model, kind),
-                NormKind = model.QkNormKind,
-                WeightOffset = model.NormWeightOffset,
-                QueryScale = QueryScaleOf(model, kind),
-                Lengths = RotaryLengthsOf(model, kind),
-                Query = Query,
-                KeyValue = kind.SharesKv ? null : KvPiece,
-            },
+                :
+                [
+                    Product(AttentionInput(model), WeightName.Qkv, Bias(model, Biases.Qkv, WeightName.QkvBias), Qkv),
+                    Rotation(model, kind),
+                ],
             new AttentionForwardCall
             {
                 Query = Query,
@@ -164,8 +165,27 @@ internal static partial class DecoderBlock
             },
             .. IsGated(model, kind)
                 ? Some(new OutputGateForwardCall { X = AttentionOut, Gate = AttentionGate, Y = AttentionGated })
+                : NarrowsValues(model) ? Some(new ResizeHeadsCall { From = AttentionOut, To = AttentionValues })
                 : [],
         ];
+
+    /// <summary>Norms of heads, if there are any, and rotation.</summary>
+    private static QkNormRopeForwardCall Rotation(ModelConfig model, LayerKind kind) =>
+        new()
+        {
+            Qkv = Qkv,
+            FirstKey = FirstKey,
+            QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
+            KeyNorm = model.QkNorm && !kind.SharesKv ? W(WeightName.KNorm) : null,
+            QueriesAlone = kind.SharesKv,
+            Rotary = RotaryTable.Of(model, kind),
+            NormKind = model.QkNormKind,
+            WeightOffset = model.NormWeightOffset,
+            QueryScale = QueryScaleOf(model, kind),
+            Lengths = RotaryLengthsOf(model, kind),
+            Query = Query,
+            KeyValue = kind.SharesKv ? null : KvPiece,
+        };
 
     private static ImmutableArray<KernelCall> Convolution(ModelConfig model) =>
         [

@@ -49,6 +49,20 @@ internal sealed record DecoderNames
     /// <summary>In that matrix each head has its query, key and value in a row (GPT-NeoX).</summary>
     public bool QkvByHead { get; init; }
 
+    /// <summary>Of latent attention: what queries are of, its norm, and queries; without a rank they have the name of others.</summary>
+    public string QueryLatent { get; init; } = "self_attn.q_a_proj";
+
+    public string QueryLatentNorm { get; init; } = "self_attn.q_a_layernorm";
+
+    public string QueryUp { get; init; } = "self_attn.q_b_proj";
+
+    /// <summary>Likewise of keys and values.</summary>
+    public string KvLatent { get; init; } = "self_attn.kv_a_proj_with_mqa";
+
+    public string KvLatentNorm { get; init; } = "self_attn.kv_a_layernorm";
+
+    public string KvUp { get; init; } = "self_attn.kv_b_proj";
+
     public string QueryNorm { get; init; } = "self_attn.q_norm";
 
     public string KeyNorm { get; init; } = "self_attn.k_norm";

@@ -72,7 +72,8 @@ internal sealed partial class DecoderParameters
         model.HasPostNorms ? Norm(model, WeightName.AttentionPostNorm, default, names.Layer + names.AttentionPostNorm) : [];
 
     private IEnumerable<ParameterSpec> Mixer() =>
-        kind.Attends ? Attention()
+        kind.Attends && model.Latent is { } latent ? Latent(latent)
+        : kind.Attends ? Attention()
         : kind.Recurrence is { } recurrence ? Recurrence(recurrence)
         : Convolution();
 
@@ -111,12 +112,15 @@ internal sealed partial class DecoderParameters
                         : [HeadNorm(WeightName.KNorm, names.KeyNorm, model.KeyNormDim)],
                 ]
                 : ImmutableArray<ParameterSpec>.Empty,
-            .. Product(
-                WeightName.AttentionOut, model.QueryDim, IntoStream(model.QueryDim), Biases.AttentionOut, WeightName.AttentionOutBias,
-                (names.AttentionOut, d)),
+            .. AttentionOut(),
             .. After(),
         ];
     }
+
+    private ImmutableArray<ParameterSpec> AttentionOut() =>
+        Product(
+            WeightName.AttentionOut, model.ValueDim, IntoStream(model.ValueDim), Biases.AttentionOut, WeightName.AttentionOutBias,
+            (names.AttentionOut, model.ModelDim));
 
     private IEnumerable<ParameterSpec> FeedForward() =>
         [

@@ -67,6 +67,8 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
             WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown => ParameterClasses.None,
             WeightName.RecurrenceIn or WeightName.RecurrenceOut or WeightName.Decay or WeightName.Skip => ParameterClasses.None,
             WeightName.RecurrenceInBias or WeightName.RecurrenceOutBias or WeightName.ConvolutionBias => ParameterClasses.Biases,
+            WeightName.QueryLatent or WeightName.QueryUp or WeightName.KvLatent or WeightName.KvUp => ParameterClasses.None,
+            WeightName.QueryLatentNorm or WeightName.KvLatentNorm => ParameterClasses.Norms,
             WeightName.RecurrenceNorm => ParameterClasses.Norms,
             WeightName.StepBias => ParameterClasses.Biases,
             _ when name.IsOfAdapter() => ParameterClasses.None,

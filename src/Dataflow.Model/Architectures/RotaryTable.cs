@@ -27,6 +27,9 @@ public sealed record RotaryTable(ImmutableArray<double> InverseFrequencies, doub
         return new([.. pairs], positions.AttentionFactor);
     }
 
+    /// <summary>Of narrower heads: so many of the first pairs.</summary>
+    public RotaryTable First(int pairs) => this with { InverseFrequencies = InverseFrequencies[..pairs] };
+
     /// <summary>theta^(-2i / head_dim), all pairs turned.</summary>
     public static RotaryTable Plain(double theta, int headDim) =>
         new([.. new RotaryPositions(theta).InverseFrequencies(headDim, length: 0)]);

@@ -34,6 +34,19 @@ public sealed record RowOrder(ImmutableArray<int> Rows)
         return new([.. Enumerable.Range(0, heads * headDim).Select(r => (r / headDim * headDim) + head[r % headDim])]);
     }
 
+    /// <summary>The same of heads that a file has with what is turned behind what is not.</summary>
+    /// <param name="heads">How many.</param>
+    /// <param name="plain">Rows of a head that are not turned.</param>
+    /// <param name="rotated">Rows that are.</param>
+    /// <param name="neighbours">As in <see cref="OfHeads"/>.</param>
+    public static RowOrder OfHeadsTurnedLast(int heads, int plain, int rotated, bool neighbours)
+    {
+        int width = plain + rotated;
+        var head = OfHeads(1, width, rotated, neighbours)!;
+        int InFile(int row) => head.Rows[row] is var from && from < rotated ? plain + from : from - rotated;
+        return new([.. Enumerable.Range(0, heads * width).Select(r => (r / width * width) + InFile(r % width))]);
+    }
+
     /// <summary>Of queries, keys and values that a file has head by head, and memory one after the other.</summary>
     /// <param name="heads">How many; as many of keys and values as of queries.</param>
     /// <param name="headDim">Rows of a head.</param>

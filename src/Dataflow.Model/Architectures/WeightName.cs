@@ -185,6 +185,24 @@ public enum WeightName
 
     /// <summary>[heads], by which values are added to what a state space reads.</summary>
     Skip,
+
+    /// <summary>[query rank, D], what queries of latent attention are of, where it is not the input itself.</summary>
+    QueryLatent,
+
+    /// <summary>[query rank], of its norm.</summary>
+    QueryLatentNorm,
+
+    /// <summary>[n_heads x head_dim, query rank], or of D columns where the input itself is what queries are of.</summary>
+    QueryUp,
+
+    /// <summary>[rank + rotated, D], what keys and values of latent attention are of, and the part of all heads' keys that turns.</summary>
+    KvLatent,
+
+    /// <summary>[rank], of the norm of the former.</summary>
+    KvLatentNorm,
+
+    /// <summary>[n_heads x (plain + value), rank]: of each head the part of its key that does not turn, then its value.</summary>
+    KvUp,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

@@ -32,6 +32,15 @@ public sealed record ExpertMixture(int Count, int PerToken, int Dim)
     /// <summary>A number for each expert, which no gradient changes, is added to its score where experts are chosen.</summary>
     public bool Corrected { get; init; }
 
+    /// <summary>
+    /// Experts lie in so many runs of equal length, of which a token has those of the best few: a run counts by its best expert, or, where
+    /// scores are logistic functions, by the sum of its two best, corrections included.
+    /// </summary>
+    public int Groups { get; init; } = 1;
+
+    /// <summary>How many of these runs.</summary>
+    public int GroupsPerToken { get; init; } = 1;
+
     /// <summary>The expert that every token has counts by the logistic function of one more logit of the router.</summary>
     public bool GatesShared { get; init; }
 

@@ -344,4 +344,52 @@ public enum TensorName
     /// there is a load-balancing loss.
     /// </summary>
     ExpertLoad,
+
+    /// <summary>[T, query rank], what queries of latent attention are of (<see cref="LatentAttention"/>).</summary>
+    QueryLatent,
+
+    /// <summary>[T] fp32, of its norm.</summary>
+    QueryLatentRstd,
+
+    /// <summary>[T, query rank], normed.</summary>
+    QueryLatentNorm,
+
+    /// <summary>[T, rank], what keys and values are of.</summary>
+    KvLatent,
+
+    /// <summary>[T] fp32, of its norm.</summary>
+    KvLatentRstd,
+
+    /// <summary>[T, rank], normed.</summary>
+    KvLatentNorm,
+
+    /// <summary>[T, heads x (plain + value)], of each head the part of its key that does not turn, then its value.</summary>
+    KvUp,
+
+    /// <summary>[T, rotated], the part of all heads' keys that turns.</summary>
+    KeyRotary,
+
+    /// <summary>[T, rotated], turned.</summary>
+    KeyRotated,
+
+    /// <summary>[T, heads x value], attention's output where values are narrower than keys.</summary>
+    AttentionValues,
+
+    /// <summary>[T, query rank] of the norm; RmsNormBackward replaces it by that of what is normed.</summary>
+    GradQueryLatent,
+
+    /// <summary>[T, rank], likewise.</summary>
+    GradKvLatent,
+
+    /// <summary>[T, heads x (plain + value)].</summary>
+    GradKvUp,
+
+    /// <summary>[T, rotated].</summary>
+    GradKeyRotary,
+
+    /// <summary>[T, rotated], summed over heads.</summary>
+    GradKeyRotated,
+
+    /// <summary>[T, heads x value].</summary>
+    GradAttentionValues,
 }

@@ -15,7 +15,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
         var a = recipe.Activations;
         long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = kind?.FfnDim ?? 0;
         long q = model.QueryDim, kv = kind is { HasState: true } ? StateColumns(kind) : 2L * model.KvDim;
-        var r = kind?.Recurrence;
+        var (r, latent) = (kind?.Recurrence, model.Latent);
+        bool queriesAlone = latent is not null || kind is { SharesKv: true };
         var passed = r is null ? a : DType.Float32; // states, and what goes in and comes out, are of fp32 whatever activations are
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
         TensorPlace Rows(DType type, long columns) => Scratch(type, t, columns) with { Tokens = TokenAxis.Rows };
@@ -66,9 +67,16 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Channels or TensorName.GradChannels => Rows(DType.Float32, r!.Channels),
             TensorName.RecurrenceOutput => Rows(DType.Float32, r!.ValueWidth),
             TensorName.RecurrenceGated or TensorName.GradRecurrenceOutput => Rows(a, r!.ValueWidth),
-            TensorName.Qkv or TensorName.GradQkv or TensorName.UnscaledQkv => Rows(a, kind is { SharesKv: true } ? q : q + kv),
+            TensorName.Qkv or TensorName.GradQkv or TensorName.UnscaledQkv => Rows(a, queriesAlone ? q : q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
             TensorName.AttentionGate or TensorName.AttentionGated or TensorName.GradAttentionGate => Rows(a, q),
+            TensorName.QueryLatent or TensorName.QueryLatentNorm or TensorName.GradQueryLatent => Rows(a, latent!.QueryRank!.Value),
+            TensorName.KvLatent or TensorName.KvLatentNorm or TensorName.GradKvLatent => Rows(a, latent!.KvRank),
+            TensorName.QueryLatentRstd or TensorName.KvLatentRstd => Rows(DType.Float32, 1),
+            TensorName.KvUp or TensorName.GradKvUp => Rows(a, model.HeadCount * (long)latent!.UpDim),
+            TensorName.KeyRotary or TensorName.KeyRotated or TensorName.GradKeyRotary or TensorName.GradKeyRotated =>
+                Rows(a, latent!.RotatedDim),
+            TensorName.AttentionValues or TensorName.GradAttentionValues => Rows(a, model.ValueDim),
             TensorName.AttentionSums => Scratch(
                 DType.Float32,
                 KernelWorkspace.AttentionForward(CudnnForward, t, model.HeadCount, model.HeadDim).Value / sizeof(float),
@@ -161,6 +169,12 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             var taps = kind is { ConvolutionTaps: { } k } ? KernelWorkspace.Convolution(t, d, k)
                 : kind?.Recurrence is { } r ? KernelWorkspace.OfRecurrence(t, r)
                 : Bytes.Zero;
+            if (model.Latent is { } latent)
+            {
+                norms = Bytes.Max(norms, KernelWorkspace.RmsNorm(t, latent.KvRank));
+                norms = Bytes.Max(norms, KernelWorkspace.RmsNorm(t, latent.QueryRank ?? 0));
+            }
+
             var routing = kind is { Experts: { } e } ? KernelWorkspace.Routing(t, e.Count, e.PerToken) : Bytes.Zero;
             return Bytes.Max(Bytes.Max(Bytes.Max(norms, taps), Bytes.Max(KernelWorkspace.CrossEntropy(th), heads)), routing);
         }

@@ -57,6 +57,9 @@ public sealed record ModelConfig
     /// <summary>Attention's output is multiplied by the sigmoid of a product of its own, of the width of the queries (Qwen3.5).</summary>
     public bool AttentionGate { get; init; }
 
+    /// <summary>Keys and values are of a latent vector (DeepSeek); null: of the input itself.</summary>
+    public LatentAttention? Latent { get; init; }
+
     /// <summary>RMS norm of queries and keys (Qwen3).</summary>
     public bool QkNorm { get; init; }
 
@@ -149,6 +152,9 @@ public sealed record ModelConfig
 
     /// <summary>Width of all key heads (or all value heads) together.</summary>
     public int KvDim => KvHeadCount * HeadDim;
+
+    /// <summary>Width of all heads' values together, as they go into the product behind attention.</summary>
+    public int ValueDim => HeadCount * (Latent?.ValueDim ?? HeadDim);
 
     /// <summary>Weights of the norm of queries, where there is one.</summary>
     public int QueryNormDim => NormsHaveOwnWeights ? QueryDim : HeadDim;
@@ -355,11 +361,12 @@ public sealed record ModelConfig
             ? DecoderParameters.Of(this, kind).Where(p => p.IsMatrix && kind.FrozenWeights.Has(p.Name)).Sum(p => ActiveCount(kind, p))
             : 0;
         double experts = kind.Experts is { } e ? (feedForward * e.PerToken * e.Dim) + e.RouterRows : 0;
-        double mixing = kind.Attends ? ((AttentionGate ? 3.0 : 2.0) * ModelDim * QueryDim) + keysAndValues
+        double mixing = kind.Attends && Latent is { } latent ? latent.MatrixCount(ModelDim, HeadCount)
+            : kind.Attends ? ((AttentionGate ? 3.0 : 2.0) * ModelDim * QueryDim) + keysAndValues
             : kind.Recurrence is { } r ? (double)ModelDim * (r.InputWidth + r.ValueWidth)
             : !kind.HasMixer ? 0
             : 4.0 * ModelDim * ModelDim;
-        double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim
+        double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * (QueryDim + ValueDim) / 2
             : kind.Recurrence is { } s ? (hasBackward ? 18.0 : 6.0) * seqlen * s.HeadStates
             : 0;
         return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim) + (experts * ModelDim)))

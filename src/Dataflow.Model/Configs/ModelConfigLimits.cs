@@ -55,6 +55,11 @@ internal static class ModelConfigLimits
             PatternFaults(config, pattern, keyOf, faults);
         }
 
+        if (config.Latent is { } latent)
+        {
+            LatentFaults(latent, faults);
+        }
+
         if (config.BalanceWeight < 0)
         {
             faults.Add($"router_aux_loss_coef must not be below 0, found {Number(config.BalanceWeight)}");
@@ -188,6 +193,7 @@ internal static class ModelConfigLimits
         Within("experts", experts.Count, MostExperts);
         Within("experts of a token", experts.PerToken, experts.Count is > 0 and <= MostExperts ? experts.Count : MostExperts);
         Within("width of an expert", experts.Dim, Dim);
+        GroupFaults(experts, faults);
 
         void Within(string what, int value, int most)
         {
@@ -195,6 +201,51 @@ internal static class ModelConfigLimits
             if (value != Unknown && (value < 1 || value > most) && !faults.Contains(fault))
             {
                 faults.Add(fault);
+            }
+        }
+    }
+
+    private static void GroupFaults(ExpertMixture experts, List<string> faults)
+    {
+        var (groups, perToken) = (experts.Groups, experts.GroupsPerToken);
+        if (groups == Unknown || perToken == Unknown || experts is { Groups: 1, GroupsPerToken: 1 } || experts.Count < 1)
+        {
+            return;
+        }
+
+        int least = experts.Score == RouterScore.Sigmoid ? 2 : 1;
+        string? fault = groups < 1 || experts.Count % groups != 0 || experts.Count / groups < least
+                ? $"n_group is {groups}, and {experts.Count} experts are to lie in groups of equal size, of at least {least}"
+            : perToken < 1 || perToken > groups ? $"topk_group must be from 1 to {groups}, found {perToken}"
+            : experts.PerToken > perToken * (experts.Count / groups)
+                ? $"a token has {experts.PerToken} experts, and {perToken} groups of {experts.Count / groups} have fewer"
+            : null;
+        if (fault is not null && !faults.Contains(fault))
+        {
+            faults.Add(fault);
+        }
+    }
+
+    private static void LatentFaults(LatentAttention of, List<string> faults)
+    {
+        Within("q_lora_rank", of.QueryRank ?? 1, even: false);
+        Within("kv_lora_rank", of.KvRank, even: false);
+        Within("qk_nope_head_dim", of.PlainDim, even: true);
+        Within("qk_rope_head_dim", of.RotatedDim, even: true);
+        Within("v_head_dim", of.ValueDim, even: false);
+        if (of is { PlainDim: > 0 and <= Dim, RotatedDim: > 0 and <= Dim } && of.ValueDim > of.KeyDim)
+        {
+            faults.Add(
+                $"v_head_dim is {of.ValueDim}, and values that are wider than keys, qk_nope_head_dim + qk_rope_head_dim {of.KeyDim}, are "
+                    + "not supported"
+            );
+        }
+
+        void Within(string key, int value, bool even)
+        {
+            if (value != Unknown && (value < 1 || value > Dim || (even && value % 2 != 0)))
+            {
+                faults.Add($"{key} must be {(even ? "even and " : "")}from 1 to {Dim}, found {value}");
             }
         }
     }

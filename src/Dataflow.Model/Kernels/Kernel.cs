@@ -190,4 +190,13 @@ public enum Kernel
 
     /// <summary>y [T, C] = an addend + scale times the sum of K named rows of x for each token.</summary>
     SumRows,
+
+    /// <summary>Keys and values [T, 2 kv] of latent attention, of what is each head's own and what is one for all.</summary>
+    JoinHeads,
+
+    /// <summary>The gradients of these from those of keys and values.</summary>
+    SplitHeads,
+
+    /// <summary>Columns of heads [T, heads x width], as heads of another width.</summary>
+    ResizeHeads,
 }

@@ -14,6 +14,9 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <summary>There are no keys and values: the layer attends to another's.</summary>
     public bool QueriesAlone { get; init; }
 
+    /// <summary>All rows are one head of that width (<see cref="LatentAttention"/>); null: as many heads as attention has.</summary>
+    public int? SingleHead { get; init; }
+
     /// <summary>[T] int32, the window row of the document's first token: a token's position is its own row less this one.</summary>
     public required Operand FirstKey { get; init; }
 
@@ -71,6 +74,9 @@ public sealed record QkNormRopeBackwardCall : KernelCall
 
     /// <summary>[T, 2 kv] fp32; null of queries alone.</summary>
     public required Operand? GradKeyValue { get; init; }
+
+    /// <summary>As the forward's.</summary>
+    public int? SingleHead { get; init; }
 
     /// <summary>[T] int32.</summary>
     public required Operand FirstKey { get; init; }

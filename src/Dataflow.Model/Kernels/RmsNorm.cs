@@ -15,6 +15,9 @@ public sealed record RmsNormForwardCall : KernelCall
     /// <summary>Added to the weight: 1 where checkpoints hold what a weight differs from one by, as Gemma's.</summary>
     public float WeightOffset { get; init; }
 
+    /// <summary>Added to the mean square; null: what the model's norms add.</summary>
+    public float? Epsilon { get; init; }
+
     /// <summary>
     /// [T, D], what a norm behind a branch is added to; may be <see cref="Y"/> itself; null adds nothing. Its gradient is that of y.
     /// </summary>
@@ -40,7 +43,7 @@ public sealed record RmsNormForwardCall : KernelCall
     }
 }
 
-/// <summary>dx, to which it adds or which it overwrites, and dw (+)= its gradient.</summary>
+/// <summary>dx, to which it adds or which it overwrites, in place of dy if that is its operand, and dw (+)= its gradient.</summary>
 public sealed record RmsNormBackwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -76,8 +79,9 @@ public sealed record RmsNormBackwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(GradY, X, Rstd, Weight);
-        all.Write(Workspace, Adds ? null : GradX);
-        all.Update(Adds ? GradX : null, GradWeight);
+        bool inPlace = GradX == GradY;
+        all.Read(inPlace ? null : GradY, X, Rstd, Weight);
+        all.Write(Workspace, Adds || inPlace ? null : GradX);
+        all.Update(Adds || inPlace ? GradX : null, GradWeight);
     }
 }

@@ -58,7 +58,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
             Lengths = RotaryLengths.Of(call.Lengths, at),
-            Heads = call.QueriesAlone ? at.Heads.WithoutKeys() : at.Heads,
+            Heads = at.Heads.Projected(call.QueriesAlone, call.SingleHead),
             Query = at.Tensor(call.Query),
             KeyValue = at.Tensor(call.KeyValue),
         };
@@ -152,7 +152,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
             Lengths = RotaryLengths.Of(call.Lengths, at),
-            Heads = call.GradKeyValue is null ? at.Heads.WithoutKeys() : at.Heads,
+            Heads = at.Heads.Projected(call.GradKeyValue is null, call.SingleHead),
             GradQkv = at.Tensor(call.GradQkv),
             GradQueryNorm = at.Tensor(call.Norms?.GradQuery),
             GradKeyNorm = at.Tensor(call.Norms?.GradKey),

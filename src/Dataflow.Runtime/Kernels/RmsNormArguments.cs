@@ -34,7 +34,7 @@ public readonly record struct RmsNormForwardArguments : IKernelArguments
             Weight = at.Tensor(call.Weight),
             WeightOffset = call.WeightOffset,
             Addend = at.Tensor(call.Addend),
-            Epsilon = at.Model.RmsNormEps,
+            Epsilon = call.Epsilon ?? at.Model.RmsNormEps,
             Y = at.Tensor(call.Y),
             Rstd = at.Pointer(call.Rstd),
         };

@@ -54,6 +54,12 @@ internal static class TensorTerms
             or TensorName.GradRecurrenceOutput
             or TensorName.GradChannels
             or TensorName.GradAttentionGate
+            or TensorName.GradAttentionValues
+            or TensorName.GradQueryLatent
+            or TensorName.GradKvLatent
+            or TensorName.GradKvUp
+            or TensorName.GradKeyRotary
+            or TensorName.GradKeyRotated
             or TensorName.GradProjection => NonFiniteKind.ActivationGradient,
             _ => NonFiniteKind.ForwardValue,
         };
@@ -100,6 +106,16 @@ internal static class TensorTerms
             TensorName.RecurrenceGated => "the gated output of a recurrence",
             TensorName.AttentionGate => "what attention's output is gated by",
             TensorName.AttentionGated => "the gated output of attention",
+            TensorName.AttentionValues => "the output of attention",
+            TensorName.QueryLatent or TensorName.QueryLatentNorm => "what queries are of",
+            TensorName.KvLatent or TensorName.KvLatentNorm => "what keys and values are of",
+            TensorName.KvUp => "keys and values before they are joined",
+            TensorName.KeyRotary or TensorName.KeyRotated => "the part of keys that turns",
+            TensorName.GradAttentionValues => "the gradient of the output of attention",
+            TensorName.GradQueryLatent => "the gradient of what queries are of",
+            TensorName.GradKvLatent => "the gradient of what keys and values are of",
+            TensorName.GradKvUp => "the gradient of keys and values before they are joined",
+            TensorName.GradKeyRotary or TensorName.GradKeyRotated => "the gradient of the part of keys that turns",
             TensorName.GradRecurrenceInput => "the gradient of what a recurrence is of",
             TensorName.GradChannels => "the gradient of the queries, keys and values of a recurrence",
             TensorName.GradRecurrenceOutput => "the gradient of a recurrence's output",

@@ -92,6 +92,34 @@ public sealed unsafe class ExpertsTests : KernelTest
     }
 
     /// <summary>Shared out at random, all of one expert, and one row each.</summary>
+    /// <summary>A group counts by its best expert, or by its two best where scores are logistic functions, corrections included.</summary>
+    [Theory]
+    [InlineData(RouterScore.Softmax, false)]
+    [InlineData(RouterScore.Sigmoid, false)]
+    [InlineData(RouterScore.Sigmoid, true)]
+    public void Experts_are_those_of_the_best_groups(RouterScore score, bool corrected)
+    {
+        const int Size = 3;
+        var mixture = new ExpertMixture(4 * Size, 4, 1) { Score = score, Groups = 4, GroupsPerToken = 2 };
+        Tensor logits = New(Tokens, mixture.Count).Random(6), correction = New(1, mixture.Count).Random(7);
+        double[,] z = logits.Values(), added = correction.Values();
+        for (int e = 0; e < mixture.Count; e++)
+        {
+            ((float*)logits.M.Row(5))[e] = 0.25f; // of groups that are alike the first
+        }
+
+        var run = Route(mixture, logits, null, null, 2, corrected ? correction : null);
+        for (int t = 0; t < Tokens; t++)
+        {
+            double By(int e) => t == 5 && !corrected ? 0
+                : (score == RouterScore.Sigmoid ? 1 / (1 + Math.Exp(-(t == 5 ? 0.25 : z[t, e]))) : z[t, e]) + (corrected ? added[0, e] : 0);
+            var of = Enumerable.Range(0, mixture.Count).GroupBy(e => e / Size);
+            var groups = of.OrderByDescending(g => g.Select(By).OrderDescending().Take(score == RouterScore.Sigmoid ? 2 : 1).Sum()).Take(2);
+            Assert.Equal(
+                groups.SelectMany(g => g).Order().OrderByDescending(By).Take(4), new Span<int>(run.Choices + (t * 4), 4).ToArray());
+        }
+    }
+
     [Theory]
     [InlineData(DType.Float32, 0)]
     [InlineData(DType.Float32, 1)]

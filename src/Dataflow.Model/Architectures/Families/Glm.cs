@@ -97,9 +97,7 @@ internal sealed class Glm4Moe : ModelFamily
         [
             .. Reads("attention_bias", "use_qk_norm", "first_k_dense_replace", "n_routed_experts", "num_experts", "num_local_experts"),
             .. Reads("n_shared_experts", "num_experts_per_tok", "moe_intermediate_size", "norm_topk_prob", "routed_scaling_factor"),
-            .. Reads("num_nextn_predict_layers"),
-            ("n_group", new KeyUse.RefusedUnless("experts that are chosen by groups are not supported yet", "1")),
-            ("topk_group", new KeyUse.Ignored("of experts that are chosen by groups")),
+            .. Reads("n_group", "topk_group", "num_nextn_predict_layers"),
             .. ExpertKeys.WithoutBalance,
         ];
 
@@ -124,6 +122,8 @@ internal sealed class Glm4Moe : ModelFamily
                 Normalised = fields.Bool("norm_topk_prob", absent: true),
                 Scale = fields.Double("routed_scaling_factor", 1),
                 Corrected = true,
+                Groups = fields.Int("n_group", absent: 1),
+                GroupsPerToken = fields.Int("topk_group", absent: 1),
             },
         };
     }

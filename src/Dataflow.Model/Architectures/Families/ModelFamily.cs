@@ -18,6 +18,7 @@ internal abstract class ModelFamily
         new Cohere2(), new Nemotron(), new NemotronH(), new Gpt2(), new Lfm2(), new Qwen35(), new Qwen35Moe(), new Qwen3Next(),
         new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new OlMoe(),
         new GraniteMoe(), new GraniteMoeShared(), new GraniteHybrid(), new HunyuanMoe(), new Glm4Moe(), new Ernie45Moe(),
+        new DeepSeekV2(), new DeepSeekV3(),
     ];
 
     private static readonly FrozenDictionary<string, ModelFamily> s_byType = All.ToFrozenDictionary(f => f.Type);
