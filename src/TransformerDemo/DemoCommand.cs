@@ -40,7 +40,7 @@ internal static class DemoCommand
         where.AddAllTo(root);
         root.SetAction(given =>
         {
-            var (parsed, resumed) = training.Complete(given);
+            var (parsed, from) = training.Complete(given);
             var plan = geometry.Bind(
                 parsed,
                 parsed.GetRequiredValue(model),
@@ -50,7 +50,7 @@ internal static class DemoCommand
             );
             bool json = training.IsJson(parsed);
             plan = policy.Bind(parsed, plan) with { Device = where.Bind(parsed) };
-            var settings = DemoText.Supply(training.Bind(parsed, plan, resumed), json);
+            var settings = DemoText.Supply(training.Bind(parsed, plan, from), json);
             return (int)TrainingCommand.Execute(settings, json, training.RangeOf(parsed));
         });
         var examples = new Dictionary<Command, string[]>

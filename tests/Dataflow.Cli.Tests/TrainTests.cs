@@ -60,12 +60,12 @@ public class TrainTests
     {
         var golden = new GoldenFolder("llama-small");
         var lines = Lines(Programs.Good(Programs.Demo($"0.25 4MiB {golden.Seqlen} {golden.Path} --steps 2 --json")));
-        Assert.Equal(["plan", "step", "step", "summary"], lines.Select(l => l.GetProperty("event").GetString()));
+        Assert.Equal(["plan", "run", "step", "step", "summary"], lines.Select(l => l.GetProperty("event").GetString()));
         Assert.All(new[] { "feasible", "plan_hash", "chunk_tokens", "device_peak_bytes" }, key =>
             Assert.True(lines[0].TryGetProperty(key, out _), key)
         );
         Assert.All(new[] { "step", "loss", "tok_per_sec", "tokens", "seconds", "tflops", "lr" }, key =>
-            Assert.True(lines[1].TryGetProperty(key, out _), key)
+            Assert.True(lines[2].TryGetProperty(key, out _), key)
         );
         Assert.All(new[] { "first_loss", "last_loss", "mean_tok_per_sec", "copies_per_step", "plan_hash" }, key =>
             Assert.True(lines[^1].TryGetProperty(key, out _), key)

@@ -8,7 +8,7 @@ internal static class OptionGroups
     private static readonly HashSet<string> s_advanced =
     [
         // The geometry, which the planner chooses well.
-        "--chunk", "--chunks-per-round", "--rounds", "--vocabulary-blocks", "--save-set", "--attention",
+        "--chunk", "--chunks-per-round", "--rounds", "--vocabulary-blocks", "--head-tokens", "--save-set", "--attention",
         "--policy", "--no-cache", "--deterministic",
 
         // The optimizer beyond its learning rate.

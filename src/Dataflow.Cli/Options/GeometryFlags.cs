@@ -71,6 +71,12 @@ internal sealed class GeometryFlags
         "blocks in which embedding and head are computed and travel",
         Values.OptionalCount(1, Most)
     );
+    private readonly Option<int?> headTokens = Declare.Option(
+        "--head-tokens",
+        "N",
+        "tokens whose logits are computed together",
+        Values.OptionalCount(1, Most)
+    );
     private readonly Option<AttentionProvider?> attention = Declare.Option<AttentionProvider?>(
         "--attention",
         AttentionProviders.Choices,
@@ -115,6 +121,7 @@ internal sealed class GeometryFlags
         {
             command.Options.Add(chunksPerRound);
             command.Options.Add(rounds);
+            command.Options.Add(headTokens);
             command.Options.Add(saveSet);
             command.Options.Add(attention);
         }
@@ -139,6 +146,7 @@ internal sealed class GeometryFlags
             ChunksPerRound = OfRows(parsed) ? parsed.GetValue(chunksPerRound) : null,
             Rounds = OfRows(parsed) ? parsed.GetValue(rounds) : null,
             VocabularyBlocks = parsed.GetValue(vocabularyBlocks),
+            HeadTokens = OfRows(parsed) ? parsed.GetValue(headTokens) : null,
             SaveSet = OfRows(parsed) ? parsed.GetValue(saveSet) : null,
             Attention = OfRows(parsed) ? parsed.GetValue(attention) : null,
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,

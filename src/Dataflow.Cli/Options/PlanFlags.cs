@@ -6,11 +6,11 @@ namespace Dataflow.Cli;
 /// <summary>Model, sequence length and budgets as the verbs of dataflow take them, and the options of the geometry.</summary>
 internal sealed class PlanFlags
 {
-    private readonly Argument<string> model = Declare.Argument(
-        "model",
-        "a JSON config, a folder with a config.json, a name in models/, or hf:owner/name of the hub (see fetch)",
-        Values.FilePath
-    );
+    /// <summary>What a model may be.</summary>
+    public const string AboutModel =
+        "a JSON config, a folder with a config.json, a name in models/, or hf:owner/name of the hub (see fetch)";
+
+    private readonly Argument<string> model = Declare.Argument("model", AboutModel, Values.FilePath);
     private readonly Option<int?> seqlen = Declare.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t =>
         Values.Seqlen(t)
     );

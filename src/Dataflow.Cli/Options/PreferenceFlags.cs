@@ -7,9 +7,12 @@ namespace Dataflow.Cli;
 /// <summary>The loss of pairs of answers.</summary>
 internal sealed class PreferenceFlags
 {
+    /// <summary>The name, without dashes, of the option that asks for pairs.</summary>
+    public const string Loss = "preference-loss";
+
     private static readonly PreferenceLoss ByDefault = new(PreferenceKind.Sigmoid);
     private readonly Option<PreferenceKind?> loss = Declare.Option<PreferenceKind?>(
-        "--preference-loss",
+        "--" + Loss,
         "NAME",
         "train on pairs of a chosen and a rejected answer (prompt, chosen, rejected) by this loss: "
             + string.Join(", ", PreferenceLoss.Names),

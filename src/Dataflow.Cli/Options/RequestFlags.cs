@@ -33,6 +33,21 @@ internal sealed class RequestFlags
         command.Options.Add(tokens);
         command.Options.Add(pairs);
         device.AddKindTo(command);
+        RunFileCommandLine.AddTo(command);
+    }
+
+    /// <summary>The command line with what a run file says that it names; what is of training alone is passed over.</summary>
+    /// <exception cref="UserErrorException">The file cannot be read, or is none.</exception>
+    public ParseResult Complete(ParseResult given)
+    {
+        if (RunFileCommandLine.Of(given) is not { } file)
+        {
+            return given;
+        }
+
+        var training = RunFileCommandLine.Settings(TrainVerb.Command()).Select(o => o.Name[2..]).ToHashSet();
+        var entries = file.Entries.Select(e => e.Name == PreferenceFlags.Loss ? e with { Name = pairs.Name[2..], Value = "true" } : e);
+        return RunFileCommandLine.Complete(file with { Entries = [.. entries] }, given, training);
     }
 
     /// <summary>The positional argument alone.</summary>

@@ -16,13 +16,7 @@ internal static class ResumedCommandLine
     {
         var command = given.CommandResult.Command;
         var (options, arguments) = (new List<string>(), new List<string>());
-        bool otherData = command.Options.Any(o => IsData(o) && given.WasGiven(o)); // each takes the other's place
-        bool otherSchedule = command.Options.Any(o => o.Name == "--schedule" && given.WasGiven(o)); // whose options are its own
-        foreach (
-            var option in command.Options.Where(o =>
-                !given.WasGiven(o) && !(otherData && IsData(o)) && !(otherSchedule && o.Name == "--schedule-options")
-            )
-        )
+        foreach (var option in command.Options.Where(o => !given.WasGiven(o) && !IsReplaced(o, given)))
         {
             if (run.Settings.TryGetValue(option.Name.TrimStart('-'), out string? value))
             {
@@ -53,6 +47,14 @@ internal static class ResumedCommandLine
                 $"what {run.Checkpoint.Folder} says of its run cannot be used ({completed.Errors[0].Message.TrimEnd('.')}); give that "
                     + $"option anew"
             );
+    }
+
+    /// <summary>Whether an option that was not given has another in its place that was.</summary>
+    public static bool IsReplaced(Option option, ParseResult given)
+    {
+        bool Was(Func<Option, bool> one) => given.CommandResult.Command.Options.Any(o => one(o) && given.WasGiven(o));
+        return IsData(option) ? Was(IsData) // each takes the other's place
+            : option.Name == "--schedule-options" && Was(o => o.Name == "--schedule"); // whose options are its own
     }
 
     private static bool IsData(Option option) => option.Name is "--data" or "--tokens";

@@ -4,6 +4,12 @@ using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
+/// <summary>Where a run's settings come from besides the command line.</summary>
+/// <param name="Resumed">The saved run that it goes on with; null: it begins.</param>
+/// <param name="File">The run file; null: none was named.</param>
+/// <param name="Said">All that was said, and by whom.</param>
+internal sealed record RunSource(SavedRun? Resumed, RunFile? File, IReadOnlyList<RunSetting> Said);
+
 /// <summary>The options of training, apart from those of the plan.</summary>
 internal sealed class TrainingFlags(int defaultSteps)
 {
@@ -162,6 +168,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             traceSteps,
             profile,
             json,
+            new SchemaOption(),
         ];
         foreach (var option in all)
         {
@@ -193,20 +200,26 @@ internal sealed class TrainingFlags(int defaultSteps)
     /// <summary>Whether each event is to be a line of JSON.</summary>
     public bool IsJson(ParseResult parsed) => parsed.GetValue(json);
 
-    /// <summary>The saved run that a command line goes on with, and the command line with what it leaves out as that was saved.</summary>
-    /// <exception cref="UserErrorException">There is no such run, or it does not say enough.</exception>
-    public (ParseResult Parsed, SavedRun? Resumed) Complete(ParseResult given)
+    /// <summary>
+    /// The command line with what a run file says that it names, and what the saved run says that it goes on with; and what comes of these
+    /// besides.
+    /// </summary>
+    /// <exception cref="UserErrorException">There is no such run, or it does not say enough; the file is none of this command.</exception>
+    public (ParseResult Parsed, RunSource From) Complete(ParseResult given)
     {
-        schedule.CheckRange(given);
-        return given.GetValue(resume) is { } folder && SavedRun.Find(folder) is var resumed
-            ? (ResumedCommandLine.Complete(resumed, given), resumed)
-            : (given, null);
+        var file = RunFileCommandLine.Of(given);
+        var read = file is null ? given : RunFileCommandLine.Complete(file, given);
+        schedule.CheckRange(read);
+        var resumed = read.GetValue(resume) is { } folder ? SavedRun.Find(folder) : null;
+        var complete = resumed is null ? read : ResumedCommandLine.Complete(resumed, read);
+        return (complete, new RunSource(resumed, file, SaidSettings.Of(given, read, complete)));
     }
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">Options contradict each other.</exception>
-    public TrainingOptions Bind(ParseResult parsed, PlanOptions plan, SavedRun? resumed)
+    public TrainingOptions Bind(ParseResult parsed, PlanOptions plan, RunSource from)
     {
+        var resumed = from.Resumed;
         CheckNeeds(parsed);
         var given = new TrainingOptions
         {
@@ -233,6 +246,8 @@ internal sealed class TrainingFlags(int defaultSteps)
             Checkpoint = parsed.GetValue(checkpoint) ?? resumed?.Folder,
             CheckpointEvery = parsed.GetValue(checkpointEvery) ?? 0,
             Resumed = resumed,
+            File = from.File,
+            Said = from.Said,
             ProfileSteps = parsed.GetValue(profile) switch
             {
                 null or { Length: 0 } => null,

@@ -25,6 +25,9 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
             case RunEvent.Planned planned:
                 Planned(planned.Request, planned.Result, planned.Budgets, planned.By, planned.Notes);
                 break;
+            case RunEvent.Described { Run: var run }:
+                Described(run);
+                break;
             case RunEvent.Starting starting:
                 Starting(starting.Device, starting.Data, starting.Weights);
                 break;
@@ -67,6 +70,15 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
         if (result is PlanResult.Feasible feasible)
         {
             PlanReport.Write(output, feasible.Plan, budgets, by, notes);
+        }
+    }
+
+    private void Described(RunDescription run)
+    {
+        output.WriteLine("The run, as a run file would say it:");
+        foreach (string line in run.Lines)
+        {
+            output.WriteLine($"  {line}");
         }
     }
 

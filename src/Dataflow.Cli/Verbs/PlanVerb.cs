@@ -25,8 +25,9 @@ internal static class PlanVerb
         options.AddTo(command);
         command.Options.Add(explain);
         command.Options.Add(json);
-        command.SetAction(parsed =>
+        command.SetAction(given =>
         {
+            var parsed = options.Complete(given);
             var (question, budgets) = options.Bind(parsed);
             return (int)Execute(question, budgets, parsed.GetValue(explain), parsed.GetValue(json));
         });

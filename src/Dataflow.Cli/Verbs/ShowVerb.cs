@@ -52,8 +52,9 @@ internal static class ShowVerb
             command.Options.Add(option);
         }
 
-        command.SetAction(parsed =>
+        command.SetAction(given =>
         {
+            var parsed = options.Complete(given);
             var (question, _) = options.Bind(parsed);
             return (int)Execute(
                 question,

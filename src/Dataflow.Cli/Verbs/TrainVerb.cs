@@ -10,6 +10,7 @@ internal static class TrainVerb
     [
         "dataflow train models/nano.json --seqlen 128 --device-memory 16MiB --host-memory 64MiB --data README.md --steps 20",
         "dataflow train models/nano.json --seqlen 128 --data README.md --steps 20 --checkpoint run --checkpoint-every 5",
+        "dataflow train run.yaml --steps 40",
         "dataflow train --resume run --steps 40",
         "dataflow train models/nano.json --seqlen 128 --data README.md --lr-find 1e-5..1 --steps 60 --page rates.html",
     ];
@@ -30,11 +31,12 @@ internal static class TrainVerb
         policy.AddTo(command);
         training.AddTo(command);
         device.AddAllTo(command);
+        RunFileCommandLine.AddTo(command);
         command.SetAction(given =>
         {
-            var (parsed, resumed) = training.Complete(given);
+            var (parsed, from) = training.Complete(given);
             var asked = policy.Bind(parsed, plan.Bind(parsed)) with { Device = device.Bind(parsed) };
-            return (int)TrainingCommand.Execute(training.Bind(parsed, asked, resumed), training.IsJson(parsed), training.RangeOf(parsed));
+            return (int)TrainingCommand.Execute(training.Bind(parsed, asked, from), training.IsJson(parsed), training.RangeOf(parsed));
         });
         return command;
     }

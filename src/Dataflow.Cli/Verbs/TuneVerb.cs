@@ -44,8 +44,9 @@ internal static class TuneVerb
         command.Options.Add(again);
         command.Options.Add(time);
         command.Options.Add(json);
-        command.SetAction(parsed =>
+        command.SetAction(given =>
         {
+            var parsed = request.Complete(given);
             var (question, _) = request.Bind(parsed);
             var measurement = new ProductMeasurement(
                 parsed.GetValue(output),

@@ -35,7 +35,11 @@ internal static class VerifyVerb
         );
         options.AddTo(command);
         command.Options.Add(of);
-        command.SetAction(parsed => (int)Execute(options, parsed, parsed.GetValue(of)));
+        command.SetAction(given =>
+        {
+            var parsed = options.Complete(given);
+            return (int)Execute(options, parsed, parsed.GetValue(of));
+        });
         return command;
     }
 

@@ -42,6 +42,9 @@ public sealed record PlanOptions
     /// <summary>Blocks in which embedding and head are computed and travel.</summary>
     public int? VocabularyBlocks { get; init; }
 
+    /// <summary>Tokens whose logits are computed together.</summary>
+    public int? HeadTokens { get; init; }
+
     /// <summary>What the forward pass keeps of activations that travel.</summary>
     public SaveSet? SaveSet { get; init; }
 
@@ -101,8 +104,6 @@ public sealed record PlanOptions
 
     /// <summary>The machine as it was named, for those who go on with the run.</summary>
     internal string? HardwareName { get; init; }
-
-    private int? HeadTokens { get; init; }
 
     /// <summary>What was given, else the machine's default, whatever the budgets.</summary>
     public Recipe Recipe =>

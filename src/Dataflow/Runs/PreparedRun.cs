@@ -149,14 +149,14 @@ internal sealed record PreparedRun : IDisposable
         var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
         {
             Optimizer = plan.Workload.Optimizer.Name,
-            Settings = begun is null
-                ? new OrderedDictionary<string, string>()
-                : SavedSettings.Of(
-                    settings,
-                    begun,
-                    (ofBase, reference?.Fingerprint),
-                    settings.Plan.Device.Gpu is { } on ? ProductFiles.For(on).IdentityFor(plan.Schedule, plan.Workload) : null
-                ),
+            Settings = SavedSettings.Of(
+                settings,
+                begun,
+                (ofBase, reference?.Fingerprint),
+                begun is not null && settings.Plan.Device.Gpu is { } on
+                    ? ProductFiles.For(on).IdentityFor(plan.Schedule, plan.Workload)
+                    : null
+            ),
         };
         if (resumed is not null)
         {
@@ -184,6 +184,10 @@ internal sealed record PreparedRun : IDisposable
                 : UpdateTable.Of(plan.Workload, settings.Groups, settings.Optimizer.LearningRate),
             OnNonFinite = settings.Watch.OnNonFinite,
         };
+        string? began = store is null || resumed is not null ? null : ofBase ?? source.Fingerprint(settings.Seed);
+        var description = RunDescription.Of(settings, plan, by, progress.Settings, began);
+        tell(new RunEvent.Described(description));
+        Budgets.Warn(description.Differences(settings.File?.Recorded), tell);
         string weightsFrom = resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}";
         tell(new RunEvent.Starting(device.Name, data.Description, weightsFrom));
         tell(new RunEvent.Predicted(prediction));
@@ -237,6 +241,11 @@ internal sealed record PreparedRun : IDisposable
         if (watch.Memory > Bytes.Zero)
         {
             Note($"--watch takes {watch.Memory} of host memory beyond the budget");
+        }
+
+        if (store is not null)
+        {
+            (resumed is null ? description : description.After(resumed.Folder, trainer.StepsDone, changes)).Save(store.Folder);
         }
 
         var begins = RunHeader.Of(settings, plan, prediction, device.Name, data.Description);

@@ -54,7 +54,8 @@ internal static class Resumption
             && Same(pins.ChunkTokens is { } chunk ? Math.Min(chunk, g.TokensPerStep) : null, g.ChunkTokens)
             && Same(pins.ChunksPerRound, g.ChunksPerRound)
             && Same(pins.Rounds, g.Rounds)
-            && Same(pins.VocabularyBlocks, g.VocabularyBlocks);
+            && Same(pins.VocabularyBlocks, g.VocabularyBlocks)
+            && Same(pins.HeadTokens, g.HeadTokens);
         var provider = g.Cudnn is null ? AttentionProvider.Own : AttentionProvider.Cudnn;
         return !agrees ? throw AnotherGeometry(g)
             : plan.Attention is { } given && given != provider ? throw AnotherAttention(g)

@@ -29,6 +29,9 @@ public abstract record RunEvent
     /// <param name="Notes">What to know about the plan.</param>
     public sealed record Planned(PlanRequest Request, PlanResult Result, Budgets Budgets, PolicySettings By, PlanNotes Notes) : RunEvent;
 
+    /// <summary>All settings of the run, as they are in effect.</summary>
+    public sealed record Described(RunDescription Run) : RunEvent;
+
     /// <summary>Where the run takes place, what it trains on, and which weights it begins with.</summary>
     public sealed record Starting(string Device, string Data, string Weights) : RunEvent;
 

@@ -30,6 +30,8 @@ public sealed class RunJson
                 return null;
             case RunEvent.Planned planned:
                 return Named("plan", PlanJson.Of(planned.Request, planned.Result, null, planned.By, planned.Notes));
+            case RunEvent.Described described:
+                return Named("run", Described(described.Run));
             case RunEvent.SavesPlanned saves:
                 return Named("checkpoints", Planned(saves));
             case RunEvent.Changed { Change: var change }:
@@ -54,6 +56,20 @@ public sealed class RunJson
         fields.Insert(0, "event", kind);
         return fields;
     }
+
+    private static JsonObject Described(RunDescription run) =>
+        new()
+        {
+            ["settings"] = new JsonArray([
+                .. run.Settings.Select(s => (JsonNode)new JsonObject
+                {
+                    ["name"] = s.Name,
+                    ["values"] = new JsonArray([.. s.Values]),
+                    ["origin"] = s.SaidBy,
+                }),
+            ]),
+            ["recorded"] = run.Recorded.DeepClone(),
+        };
 
     private static JsonObject Planned(RunEvent.SavesPlanned saves) =>
         new()

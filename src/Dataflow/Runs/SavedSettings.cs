@@ -42,7 +42,15 @@ internal static class SavedSettings
     /// <summary>Where the data stands; no setting, and never a change.</summary>
     public const string DataPosition = "data-position";
 
+    /// <summary>Of rows that are a program's own.</summary>
+    private const string Source = "source";
+
     private const string MemoryEnding = "-memory";
+
+    /// <summary>Those that no option says: they tell what the run depends on from others.</summary>
+    public static IReadOnlyList<string> NoOptions { get; } =
+        [DataFingerprint, ValidationFingerprint, BaseFingerprint, ReferenceFingerprint, Products, Source];
+
     private static readonly string[] NoChanges =
     [
         TrainedTokens,
@@ -56,13 +64,13 @@ internal static class SavedSettings
 
     /// <summary>Those of a run that is about to begin or to go on.</summary>
     /// <param name="settings">As they are in effect.</param>
-    /// <param name="data">The files.</param>
+    /// <param name="data">The files; null where they were not read for what tells them from others.</param>
     /// <param name="others">What tells other models from others: that of an adapter, and that which pairs are compared by; null where
     /// there is none.</param>
     /// <param name="products">What decides the algorithms of matrix products; null on a CPU.</param>
     public static OrderedDictionary<string, string> Of(
         TrainingOptions settings,
-        RunData data,
+        RunData? data,
         (string? OfBase, string? OfReference) others,
         string? products
     )
@@ -111,7 +119,7 @@ internal static class SavedSettings
         Add("rollback-spike", settings.Watch.RollbackSpike is { } spike ? Text(spike) : null);
         if (settings.Source is not null)
         {
-            Add("source", data.Path);
+            Add(Source, data?.Path);
         }
         else if (settings.Data.Count > 0)
         {
@@ -119,7 +127,7 @@ internal static class SavedSettings
         }
         else
         {
-            Add("tokens", Path.GetFullPath(data.Path));
+            Add("tokens", (data?.Path ?? settings.Tokens) is { } tokens ? Path.GetFullPath(tokens) : null);
         }
 
         foreach (var (name, value) in SavedCorpus.Of(settings.Corpus))
@@ -127,9 +135,9 @@ internal static class SavedSettings
             Add(name, value);
         }
 
-        Add(DataFingerprint, data.Fingerprint.Text);
+        Add(DataFingerprint, data?.Fingerprint.Text);
         Add("validation", settings.Validation is { } held ? SavedCorpus.PathsOf([held]) : null);
-        Add(ValidationFingerprint, data.Validation?.Text);
+        Add(ValidationFingerprint, data?.Validation?.Text);
         Add("validate-every", settings.Validation is null && settings.Corpus.HeldBack == 0 ? null : Text(settings.ValidateEvery));
         Add("checkpoint-every", settings.Saves is { Every: > 0 and var every } ? Text(every) : null);
         Add("keep", settings.Saves is null ? null : Text(settings.Keep));

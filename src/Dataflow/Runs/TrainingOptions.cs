@@ -119,6 +119,14 @@ public sealed record TrainingOptions
     /// <summary>The first and the last step that an attached CUDA profiler records; null leaves that to the profiler.</summary>
     public (int First, int Last)? ProfileSteps { get; init; }
 
+    /// <summary>
+    /// What was said of the run and by whom, by the options of the command line: for its description alone. Nothing of a run depends on it.
+    /// </summary>
+    public IReadOnlyList<RunSetting> Said { get; init; } = [];
+
+    /// <summary>The run file that asked for it; null: none did. What it recorded is compared with what is there now.</summary>
+    public RunFile? File { get; init; }
+
     /// <summary>The saved run that this one goes on with; null if it begins.</summary>
     public SavedRun? Resumed { get; init; }
 
