@@ -1,4 +1,4 @@
-// Causal attention of a chunk against its window: the plain provider, the reference on the device. Any even head_dim up to 256, fp32
+// Causal attention of a chunk against its window: the plain provider, the reference on the device. Any even head_dim up to 512, fp32
 // or bf16 storage, all arithmetic fp32 without tensor cores. The contract is that of src/Dataflow.Cpu/Kernels/Attention.cs.
 //
 //   S = scale q K^T,  P = exp(S - lse),  o = P V,  lse = ln rowsum(exp S)
@@ -11,17 +11,18 @@
 // or, under `accumulate`, added to; all else is overwritten. Only what is stored as bf16 is rounded, once. Sums go over keys
 // ascending (o, dq) and over heads of the group, then queries, ascending (dK, dV).
 //
-// Launches, block 256 throughout; names end in _f32 or _bf16, before which stand _wide for head_dim above 128 and _capped
-// where scores are softcapped. F = 64 tokens (32 wide), B = 32 rows (16 wide); R = 16 (ceil(hd / 4) | 1) is the bytes of a row in shared
-// memory.
+// Launches, block 256 throughout; names end in _f32 or _bf16, before which stand _wide for head_dim above 128, _widest for head_dim
+// above 256, and _capped where scores are softcapped. F = 64 tokens (32 wide, 16 widest), B = 32 rows (16 wide and widest); N = 4 tiles
+// of the backward in shared memory (2 widest: both of a side take turns); S = 16,384 bytes (32,768 widest); R = 16 (ceil(hd / 4) | 1) is
+// the bytes of a row in shared memory.
 //   attention_forward:      grid ceil(T / F) heads, dynamic shared bytes 2 F R + 4 F (F + 4)
 //   attention_delta:        grid ceil(T heads / 8), none
-//   attention_backward_kv:  grid ceil(window rows / B) kv_heads, 4 B R + 8 B (B + 4); rows of the segment up to row_offset + T
-//   attention_backward_q:   grid ceil(T / B) heads, 4 B R + 8 B (B + 4)
+//   attention_backward_kv:  grid ceil(window rows / B) kv_heads, N B R + 8 B (B + 4); rows of the segment up to row_offset + T
+//   attention_backward_q:   grid ceil(T / B) heads, N B R + 8 B (B + 4)
 // A window in segments: forward, backward_kv and backward_q are launched for each, in ascending order, with kv and dkv at the
 // segment's first row, segment_start and segment_end in window rows (multiples of 64; the last end may be anything from
 // row_offset + T up), first and last 1 for the first and the last segment. Sums travel in `state`, exactly: ceil(T / F) heads 40,960
-// bytes (forward) or ceil(T / B) heads 16,384 bytes (backward_q). A window in one piece: 0, row_offset + T, 1, 1 and any state. A
+// bytes (forward) or ceil(T / B) heads S bytes (backward_q). A window in one piece: 0, row_offset + T, 1, 1 and any state. A
 // segment from 0 to 0 that is the last but not the first has no keys: only state, o, lse or dq are looked at.
 #include "attention_tiles.cuh"
 
@@ -114,14 +115,15 @@ DEVICE void attention_forward(const Arguments& at, const T* q, const T* kv, cons
     store_rows(o + (int64)token * at.stride() + head * at.head_dim, at, at.stride(), valid, sums, factors, false);
 }
 
-// P and dS of a query tile against a key tile, the first index of both being that of the rows in a thread's hands: keys (OfKeys)
-// or queries. a: their keys or queries, a2: their values or gradients; b, b2: those of the other side.
+// Heads so wide that a block has room for one tile of a side: its keys and values, or queries and gradients, take turns there.
+template <int Groups> constexpr DEVICE bool take_turns() { return Groups > 4; }
+
+// P and dS of the products of a query tile with a key tile and of gradients with values, the first index of both being that of the rows
+// in a thread's hands: keys (OfKeys) or queries.
 template <bool Capped, int Rows, bool OfKeys>
-DEVICE void score_gradients(float (&p)[Rows][Rows], float (&slope)[Rows][Rows], const Arguments& at, const float* a, const float* a2,
-    const float* b, const float* b2, const int32* first_key, int32 token, int32 key, const float* lse, const float* delta)
+DEVICE void score_gradients(float (&p)[Rows][Rows], float (&slope)[Rows][Rows], const Arguments& at, const int32* first_key, int32 token,
+    int32 key, const float* lse, const float* delta)
 {
-    multiply_rows(p, at, a, b);
-    multiply_rows(slope, at, a2, b2);
 #pragma unroll
     for (int i = 0; i < Rows * Rows; i++)
     {
@@ -144,9 +146,9 @@ template <bool Capped, typename T, int Rows, int Groups> DEVICE void attention_b
     const int tile = 16 * Rows;
     const int32 tile_floats = tile * at.row_floats();
     float* keys = reinterpret_cast<float*>(shared);
-    float* values = keys + tile_floats;
+    float* values = take_turns<Groups>() ? keys : keys + tile_floats;
     float* queries = values + tile_floats;
-    float* gradients = queries + tile_floats;
+    float* gradients = take_turns<Groups>() ? queries : queries + tile_floats;
     float* weights = gradients + tile_floats;
     float* slopes = weights + tile * (tile + 4);
     const int32 kv_head = blockIdx.x % at.kv_heads;
@@ -154,8 +156,12 @@ template <bool Capped, typename T, int Rows, int Groups> DEVICE void attention_b
     const int32 key = at.segment_start + row;
     const int32 group = at.heads / at.kv_heads;
     const T* from = kv + (int64)row * at.kv_stride() + kv_head * at.head_dim;
-    load_rows(keys, at, from, at.kv_stride(), tile, at.end() - key);
-    load_rows(values, at, from + at.kv_heads * at.head_dim, at.kv_stride(), tile, at.end() - key);
+    const T* from_values = from + at.kv_heads * at.head_dim;
+    if constexpr (!take_turns<Groups>())
+    {
+        load_rows(keys, at, from, at.kv_stride(), tile, at.end() - key);
+        load_rows(values, at, from_values, at.kv_stride(), tile, at.end() - key);
+    }
 
     float key_sums[Rows][Groups][4] = {};
     float value_sums[Rows][Groups][4] = {};
@@ -167,16 +173,41 @@ template <bool Capped, typename T, int Rows, int Groups> DEVICE void attention_b
             const int64 offset = (int64)token * at.stride() + head * at.head_dim;
             block_barrier();
             load_rows(queries, at, q + offset, at.stride(), tile, at.tokens - token);
-            load_rows(gradients, at, o_gradient + offset, at.stride(), tile, at.tokens - token);
+            if constexpr (take_turns<Groups>())
+            {
+                load_rows(keys, at, from, at.kv_stride(), tile, at.end() - key);
+            }
+            else
+            {
+                load_rows(gradients, at, o_gradient + offset, at.stride(), tile, at.tokens - token);
+            }
+
             block_barrier();
             float p[Rows][Rows] = {};
             float slope[Rows][Rows] = {};
-            score_gradients<Capped, Rows, true>(p, slope, at, keys, values, queries, gradients, first_key, token, key,
-                lse + (int64)head * at.tokens, delta + (int64)head * at.tokens);
+            multiply_rows(p, at, keys, queries);
+            if constexpr (take_turns<Groups>())
+            {
+                block_barrier();
+                load_rows(values, at, from_values, at.kv_stride(), tile, at.end() - key);
+                load_rows(gradients, at, o_gradient + offset, at.stride(), tile, at.tokens - token);
+                block_barrier();
+            }
+
+            multiply_rows(slope, at, values, gradients);
+            score_gradients<Capped, Rows, true>(
+                p, slope, at, first_key, token, key, lse + (int64)head * at.tokens, delta + (int64)head * at.tokens);
             store_weights(weights, p);
             store_weights(slopes, slope);
             block_barrier();
             add_weighted_rows(value_sums, at, weights, gradients);
+            if constexpr (take_turns<Groups>())
+            {
+                block_barrier();
+                load_rows(queries, at, q + offset, at.stride(), tile, at.tokens - token);
+                block_barrier();
+            }
+
             add_weighted_rows(key_sums, at, slopes, queries);
         }
     }
@@ -194,17 +225,17 @@ template <bool Capped, typename T, int Rows, int Groups> DEVICE void attention_b
     const int tile = 16 * Rows;
     const int32 tile_floats = tile * at.row_floats();
     float* queries = reinterpret_cast<float*>(shared);
-    float* gradients = queries + tile_floats;
+    float* gradients = take_turns<Groups>() ? queries : queries + tile_floats;
     float* keys = gradients + tile_floats;
-    float* values = keys + tile_floats;
+    float* values = take_turns<Groups>() ? keys : keys + tile_floats;
     float* slopes = values + tile_floats;
     const int32 head = blockIdx.x % at.heads;
     const int32 block = gridDim.x / at.heads - 1 - blockIdx.x / at.heads;
     const int32 token = block * tile;
     const int32 valid = min(tile, at.tokens - token);
-    const int64 place = ((int64)block * at.heads + head) * 16;
+    const int64 place = ((int64)block * at.heads + head) * (4 * Rows * Groups);
     const int64 offset = (int64)token * at.stride() + head * at.head_dim;
-    if (at.has_keys())
+    if (!take_turns<Groups>() && at.has_keys())
     {
         load_rows(queries, at, q + offset, at.stride(), tile, valid);
         load_rows(gradients, at, o_gradient + offset, at.stride(), tile, valid);
@@ -222,14 +253,38 @@ template <bool Capped, typename T, int Rows, int Groups> DEVICE void attention_b
         const T* from = kv + (int64)(key - at.segment_start) * at.kv_stride() + head / (at.heads / at.kv_heads) * at.head_dim;
         block_barrier();
         load_rows(keys, at, from, at.kv_stride(), tile, end - key);
-        load_rows(values, at, from + at.kv_heads * at.head_dim, at.kv_stride(), tile, end - key);
+        if constexpr (take_turns<Groups>())
+        {
+            load_rows(queries, at, q + offset, at.stride(), tile, valid);
+        }
+        else
+        {
+            load_rows(values, at, from + at.kv_heads * at.head_dim, at.kv_stride(), tile, end - key);
+        }
+
         block_barrier();
         float p[Rows][Rows] = {};
         float slope[Rows][Rows] = {};
-        score_gradients<Capped, Rows, false>(p, slope, at, queries, gradients, keys, values, first_key, token, key,
-            lse + (int64)head * at.tokens, delta + (int64)head * at.tokens);
+        multiply_rows(p, at, queries, keys);
+        if constexpr (take_turns<Groups>())
+        {
+            block_barrier();
+            load_rows(values, at, from + at.kv_heads * at.head_dim, at.kv_stride(), tile, end - key);
+            load_rows(gradients, at, o_gradient + offset, at.stride(), tile, valid);
+            block_barrier();
+        }
+
+        multiply_rows(slope, at, gradients, values);
+        score_gradients<Capped, Rows, false>(
+            p, slope, at, first_key, token, key, lse + (int64)head * at.tokens, delta + (int64)head * at.tokens);
         store_weights(slopes, slope);
         block_barrier();
+        if constexpr (take_turns<Groups>())
+        {
+            load_rows(keys, at, from, at.kv_stride(), tile, end - key);
+            block_barrier();
+        }
+
         add_weighted_rows(sums, at, slopes, keys);
     }
 
@@ -306,6 +361,10 @@ ATTENTION(_capped_f32, true, float, 4, 2, 2, 2)
 ATTENTION(_capped_bf16, true, bf16, 4, 2, 2, 2)
 ATTENTION(_wide_capped_f32, true, float, 2, 1, 4, 4)
 ATTENTION(_wide_capped_bf16, true, bf16, 2, 1, 4, 4)
+ATTENTION(_widest_f32, false, float, 1, 1, 8, 8)
+ATTENTION(_widest_bf16, false, bf16, 1, 1, 8, 8)
+ATTENTION(_widest_capped_f32, true, float, 1, 1, 8, 8)
+ATTENTION(_widest_capped_bf16, true, bf16, 1, 1, 8, 8)
 
 #define ATTENTION_DELTA(type, T)                                                                                                          \
     ENTRY attention_delta_##type(const T* o, const T* o_gradient, float* delta, int32 tokens, int32 heads, int32 head_dim)                \

@@ -4,15 +4,15 @@
 // attention_rows_<f32|bf16>: q, o [T, heads hd]; kv [window rows, 2 kv_heads hd], keys then values; token t attends to rows first_key[t]
 // to row[t], at least one; query head h reads key/value head h / (heads / kv_heads); lse [heads, T] fp32. o and lse are overwritten, o
 // rounded once from fp32. A warp takes every eighth key; the eight parts are put together in ascending order.
-//   grid T heads; block 256; no dynamic shared memory. hd at most 256.
+//   grid T heads; block 256; no dynamic shared memory. hd at most 256; attention_rows_wide_<f32|bf16>: at most 512.
 #include "device.cuh"
 
 const int Warps = 8;
-const int MostDim = 256;
 const int Lanes = 32;
 
-template <typename T> DEVICE void attention_rows(const T* q, const T* kv, const int32* first_key, const int32* row, T* o, float* lse,
-    int32 tokens, int32 heads, int32 kv_heads, int32 head_dim, float scale, float softcap)
+template <int MostDim, typename T>
+DEVICE void attention_rows(const T* q, const T* kv, const int32* first_key, const int32* row, T* o, float* lse, int32 tokens, int32 heads,
+    int32 kv_heads, int32 head_dim, float scale, float softcap)
 {
     __shared__ float peaks[Warps], totals[Warps];
     __shared__ float sums[Warps][MostDim];
@@ -96,16 +96,15 @@ template <typename T> DEVICE void attention_rows(const T* q, const T* kv, const 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) attention_rows_f32(const float* q, const float* kv, const int32* first_key,
-    const int32* row, float* o, float* lse, int32 tokens, int32 heads, int32 kv_heads, int32 head_dim, float scale, float softcap)
-{
-    attention_rows(q, kv, first_key, row, o, lse, tokens, heads, kv_heads, head_dim, scale, softcap);
-}
-EXPORT_KERNEL(attention_rows_f32)
+#define ATTENTION_ROWS(name, T, most_dim)                                                                                            \
+    extern "C" __global__ void __launch_bounds__(256) name(const T* q, const T* kv, const int32* first_key, const int32* row, T* o,  \
+        float* lse, int32 tokens, int32 heads, int32 kv_heads, int32 head_dim, float scale, float softcap)                           \
+    {                                                                                                                                \
+        attention_rows<most_dim>(q, kv, first_key, row, o, lse, tokens, heads, kv_heads, head_dim, scale, softcap);                  \
+    }                                                                                                                                \
+    EXPORT_KERNEL(name)
 
-extern "C" __global__ void __launch_bounds__(256) attention_rows_bf16(const bf16* q, const bf16* kv, const int32* first_key,
-    const int32* row, bf16* o, float* lse, int32 tokens, int32 heads, int32 kv_heads, int32 head_dim, float scale, float softcap)
-{
-    attention_rows(q, kv, first_key, row, o, lse, tokens, heads, kv_heads, head_dim, scale, softcap);
-}
-EXPORT_KERNEL(attention_rows_bf16)
+ATTENTION_ROWS(attention_rows_f32, float, 256)
+ATTENTION_ROWS(attention_rows_bf16, bf16, 256)
+ATTENTION_ROWS(attention_rows_wide_f32, float, 512)
+ATTENTION_ROWS(attention_rows_wide_bf16, bf16, 512)

@@ -8,6 +8,8 @@
 //   rope_qk_norm_*      each head by itself, after it was turned; q_norm, k_norm [hd]
 //   qk_row_norm_rope_*  all query heads of a row together, and all key heads, before they are turned; q_norm [H hd], k_norm [K hd]
 //   qk_layer_norm_rope_* each head by itself, less its mean, before it is turned; q_norm [H hd], k_norm [K hd]: each head's own
+//   qkv_norm_rope_*     as qk_norm_rope_*, and each value head by itself without weights; value_heads is K as it is of all, or 0 where
+//                       values are the keys as they are in qkv, which then has rows of (H + K) hd
 //
 // *_forward_<f32|bf16>: qkv [rows, (H + 2K) hd]: query, key, value heads. Overwrites q [rows, H hd] and kv [rows, 2K hd] (keys, values);
 //   null skips either.
@@ -22,16 +24,17 @@
 // positions of a million. The rest is fp32, each output rounded once.
 //   grid ceil(rows / 16); block 256; dynamic shared memory 68 hd + 192 bytes; backward of heads that share weights 1,024 hd / L more, L
 //   the lanes of a head: ceil(hd / 2 / Count) rounded up to a power of two, Count elements in 16 bytes; workspace of each partials 4
-//   bytes times its weights times grid. hd even, at most 256; where half of it is no multiple of Count, the entry points ending in
-//   _unaligned.
-#include "qk_norm_rope_turns.cuh"
+//   bytes times its weights times grid. hd even, at most 512; where half of it is no multiple of Count, the entry points ending in
+//   _unaligned; fp32 of hd above 256, those ending in _wide, whose Count is 8.
+#include "qk_norm_rope_rows.cuh"
+#include "qk_norm_rope_values.cuh"
 
 // Norms and turns `heads` heads a token, from rows of from_stride elements to rows of to_stride; scales: null, or a token's multiplier.
-template <Normed What, bool Whole, typename T>
+template <Normed What, Fit Whole, typename T>
 DEVICE void turn_heads(const T* from, int64 from_stride, T* to, int64 to_stride, int heads, const T* norm, const NormOf& of,
     const TokenValues& values, const float* scales, const Share& share)
 {
-    const int width = Pack<T>::Count;
+    const int width = width_of<Whole, T>();
     const bool of_rows = What == Normed::Rows, own_weights = of_rows || What == Normed::HeadsCentred;
     if constexpr (of_rows)
     {
@@ -87,12 +90,12 @@ DEVICE void turn_heads(const T* from, int64 from_stride, T* to, int64 to_stride,
 }
 
 // turn_heads backwards where no norm or one of single heads is, from gradients in rows of from_stride elements; x and dx
-// have rows of `stride`. Returns the sums of g n.
-template <Normed What, bool Whole, typename G, typename T>
-DEVICE Runs<Pack<T>::Count> turn_heads_back(const G* from, int64 from_stride, const T* x, T* dx, int64 stride, int heads, const T* norm,
-    const NormOf& of, const TokenValues& values, const float* scales, const Share& share)
+// have rows of `stride`. OfValues: they are values, too, whose gradients stand behind those of all heads. Returns the sums of g n.
+template <Normed What, Fit Whole, bool OfValues = false, typename G, typename T>
+DEVICE Runs<width_of<Whole, T>()> turn_heads_back(const G* from, int64 from_stride, const T* x, T* dx, int64 stride, int heads,
+    const T* norm, const NormOf& of, const TokenValues& values, const float* scales, const Share& share)
 {
-    const int width = Pack<T>::Count;
+    const int width = width_of<Whole, T>();
     const bool has_norm = What != Normed::Nothing, after = What == Normed::HeadsAfterRotation;
     const Runs<width> weight = load_weights<Whole, width>(norm, has_norm, of, share);
     Runs<width> sums = {};
@@ -122,7 +125,12 @@ DEVICE Runs<Pack<T>::Count> turn_heads_back(const G* from, int64 from_stride, co
         {
             const float scale = head_rstd(input, of.eps, share);
             weigh(g, input, weight, scale, sums);
-            pull(g, input, scale, -(head_dot(g, input, share) * scale * scale * scale / (float)(2 * share.half)));
+            pull(g, input, scale, pull_of(g, input, scale, share));
+            if constexpr (OfValues)
+            {
+                const G* of_values = from + token * from_stride + heads * 2 * share.half + head;
+                add_values_back<Whole>(g, of_values, input, scale, active, share);
+            }
         }
 
         if constexpr (after)
@@ -135,116 +143,16 @@ DEVICE Runs<Pack<T>::Count> turn_heads_back(const G* from, int64 from_stride, co
 
     return sums;
 }
-// The rstds of a block's rows of heads, and of each the pull -mean(g w n) rstd^2, with g the gradient before heads were turned.
-template <bool Whole, typename G, typename T>
-DEVICE void row_statistics(const G* from, int64 from_stride, const T* x, int64 stride, int heads, const T* norm, const NormOf& of,
-    const TokenValues& values, const float* scales, const Share& share)
-{
-    const int width = Pack<T>::Count;
-    const float weights = (float)(2 * share.half * heads);
-    block_barrier();
-    for (int base = 0; base < share.tokens; base += share.groups)
-    {
-        const bool active = base + share.group < share.tokens;
-        const int token = active ? base + share.group : 0;
-        float squares = 0;
-        float dot = 0;
-        for (int head = 0; head < heads; head++)
-        {
-            const int at = head * 2 * share.half;
-            Runs<width> g = turn_back<Whole, width>(from + token * from_stride + at, active, token, values, scales, share);
-            const Runs<width> input = load_runs<Whole, width>(x + token * stride + at, share.half, active, share);
-            const Runs<width> weight = load_weights<Whole, width>(norm + at, active, of, share);
-            squares = run_dot(input, input, squares);
-#pragma unroll
-            for (int i = 0; i < 2 * width; i++)
-            {
-                g.v[i / width][i % width] *= weight.v[i / width][i % width];
-            }
-
-            dot = run_dot(g, input, dot);
-        }
-
-        const float rstd = 1.0f / sqrtf(head_sum(squares, share) / weights + of.eps);
-        dot = head_sum(dot, share);
-        if (active && share.start == 0)
-        {
-            values.rstds[token] = rstd;
-            values.pulls[token] = -(dot * rstd * rstd * rstd / weights);
-        }
-    }
-
-    block_barrier();
-}
-
-// turn_heads_back where rows are normed: a group has all tokens of a head, and so the head's sums of g n, which go to `partial`.
-template <bool Whole, typename G, typename T>
-DEVICE void turn_rows_back(const G* from, int64 from_stride, const T* x, T* dx, int64 stride, int heads, const T* norm, const NormOf& of,
-    const TokenValues& values, const float* scales, float* partial, const Share& share)
-{
-    const int width = Pack<T>::Count;
-    row_statistics<Whole>(from, from_stride, x, stride, heads, norm, of, values, scales, share);
-    for (int head = share.group; head < heads; head += share.groups)
-    {
-        const int at = head * 2 * share.half;
-        const Runs<width> weight = load_weights<Whole, width>(norm + at, true, of, share);
-        Runs<width> sums = {};
-        for (int token = 0; token < share.tokens; token++)
-        {
-            Runs<width> g = turn_back<Whole, width>(from + token * from_stride + at, true, token, values, scales, share);
-            const Runs<width> input = load_runs<Whole, width>(x + token * stride + at, share.half, true, share);
-            const float scale = values.rstds[token];
-            weigh(g, input, weight, scale, sums);
-            pull(g, input, scale, values.pulls[token]);
-            store_runs<Whole>(dx + token * stride + at, g, true, share);
-        }
-
-        store_runs<Whole>(partial + at, sums, true, share);
-    }
-}
-
-// turn_heads_back where each head has weights of its own and is centred: a group has all tokens of a head, and so its sums of g n.
-template <bool Whole, typename G, typename T>
-DEVICE void turn_centred_back(const G* from, int64 from_stride, const T* x, T* dx, int64 stride, int heads, const T* norm,
-    const NormOf& of, const TokenValues& values, const float* scales, float* partial, const Share& share)
-{
-    const int width = Pack<T>::Count;
-    const float count = (float)(2 * share.half);
-    for (int base = 0; base < heads; base += share.groups)
-    {
-        // Groups without a head go along: lanes of a warp add up together.
-        const bool active = base + share.group < heads;
-        const int at = active ? (base + share.group) * 2 * share.half : 0;
-        const Runs<width> weight = load_weights<Whole, width>(norm + at, active, of, share);
-        Runs<width> sums = {};
-        for (int token = 0; token < share.tokens; token++)
-        {
-            Runs<width> g = turn_back<Whole, width>(from + token * from_stride + at, active, token, values, scales, share);
-            Runs<width> input = load_runs<Whole, width>(x + token * stride + at, share.half, active, share);
-            centre(input, share);
-            const float scale = head_rstd(input, of.eps, share);
-            weigh(g, input, weight, scale, sums);
-            const float along = -(head_dot(g, input, share) * scale * scale * scale / count);
-            centre(g, share);
-            pull(g, input, scale, along);
-            store_runs<Whole>(dx + token * stride + at, g, active, share);
-        }
-
-        store_runs<Whole>(partial + at, sums, active, share);
-    }
-}
-
-template <Normed What, bool Whole, typename T>
+template <Normed What, Fit Whole, typename T>
 DEVICE void forward(const T* qkv, const int32* first_key, const T* q_norm, const T* k_norm, T* q, T* kv, const Rotary& rotary,
     const NormOf& of, const Shape& shape)
 {
     DYNAMIC_SHARED(shared);
     const TokenValues values = fill_angles(shared, first_key, rotary, shape);
     const float* scales = rotary.query_beta == 0 ? nullptr : values.scales;
-    const Share share = share_heads(shape, Pack<T>::Count);
-    const int q_width = shape.heads * shape.head_dim;
-    const int kv_width = shape.kv_heads * shape.head_dim;
-    const int64 stride = q_width + 2 * kv_width;
+    const Share share = share_heads(shape, width_of<Whole, T>());
+    const int q_width = shape.q_width(), kv_width = shape.kv_width();
+    const int64 stride = shape.stride();
     const int64 row = (int64)blockIdx.x * Tokens;
     qkv += row * stride;
     if (q != nullptr)
@@ -256,21 +164,28 @@ DEVICE void forward(const T* qkv, const int32* first_key, const T* q_norm, const
     {
         kv += row * (2 * kv_width);
         turn_heads<What, Whole>(qkv + q_width, stride, kv, 2 * kv_width, shape.kv_heads, k_norm, of, values, nullptr, share);
-        copy_values<Whole>(qkv + q_width + kv_width, stride, kv + kv_width, 2 * kv_width, kv_width, share.tokens);
+        if constexpr (What == Normed::HeadsAndValues)
+        {
+            const T* from = qkv + q_width + shape.value_heads * shape.head_dim;
+            norm_values<Whole>(from, stride, kv + kv_width, 2 * kv_width, shape.kv_heads, of.eps, share);
+        }
+        else
+        {
+            copy_values<Whole>(qkv + q_width + kv_width, stride, kv + kv_width, 2 * kv_width, kv_width, share.tokens);
+        }
     }
 }
 
-template <Normed What, bool Whole, typename T>
+template <Normed What, Fit Whole, typename T>
 DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, const T* qkv, const T* q_norm, const T* k_norm, T* dqkv,
     float* q_partials, float* k_partials, const Rotary& rotary, const NormOf& of, const Shape& shape)
 {
     DYNAMIC_SHARED(shared);
     const TokenValues values = fill_angles(shared, first_key, rotary, shape);
     const float* scales = rotary.query_beta == 0 ? nullptr : values.scales;
-    const Share share = share_heads(shape, Pack<T>::Count);
-    const int q_width = shape.heads * shape.head_dim;
-    const int kv_width = shape.kv_heads * shape.head_dim;
-    const int64 stride = q_width + 2 * kv_width;
+    const Share share = share_heads(shape, width_of<Whole, T>());
+    const int q_width = shape.q_width(), kv_width = shape.kv_width();
+    const int64 stride = shape.stride();
     const int64 row = (int64)blockIdx.x * Tokens;
     dq += row * q_width;
     dkv += row * 2 * kv_width;
@@ -317,40 +232,57 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
         }
 
         T* dkeys = dqkv + q_width;
-        sums = turn_heads_back<What, Whole>(dkv, 2 * kv_width, qkv, dkeys, stride, shape.kv_heads, k_norm, of, values, nullptr, share);
+        const int64 from = 2 * kv_width;
+        sums = What == Normed::HeadsAndValues && shape.value_heads == 0
+            ? turn_heads_back<What, Whole, What == Normed::HeadsAndValues>(
+                  dkv, from, qkv, dkeys, stride, shape.kv_heads, k_norm, of, values, nullptr, share)
+            : turn_heads_back<What, Whole>(dkv, from, qkv, dkeys, stride, shape.kv_heads, k_norm, of, values, nullptr, share);
         if constexpr (What != Normed::Nothing)
         {
             add_groups<Whole>(sums, values.rest, k_partials + (int64)blockIdx.x * shape.head_dim, share);
         }
     }
 
+    if constexpr (What == Normed::HeadsAndValues)
+    {
+        if (shape.value_heads > 0)
+        {
+            norm_values_back<Whole>(
+                dkv + kv_width, 2 * kv_width, qkv + kv_width, dqkv + q_width + kv_width, stride, shape.kv_heads, of.eps, share);
+        }
+
+        return;
+    }
+
     copy_values<Whole>(dkv + kv_width, 2 * kv_width, dqkv + q_width + kv_width, stride, kv_width, share.tokens);
 }
 
 #define SHAPE_PARAMETERS int32 rows, int32 row_offset, int32 heads, int32 kv_heads, int32 head_dim
-#define SHAPE (Shape{rows, row_offset, heads, kv_heads, head_dim})
+#define SHAPE (Shape{rows, row_offset, heads, kv_heads, head_dim, kv_heads})
+#define NORM_PARAMETERS SHAPE_PARAMETERS, int32 value_heads
+#define NORM_SHAPE (Shape{rows, row_offset, heads, kv_heads, head_dim, value_heads})
 
 // A least number of blocks frees the compiler to spend registers, which it would else save and spill.
 #define SAVING __launch_bounds__(256)
 #define SPENDING __launch_bounds__(256, 1)
 
 // The entry points of one norm and type, which differ in name alone from type to type and where half a head is not made of packs.
-#define NORM_ENTRY_POINTS(name, what, type, suffix, whole, bounds)                                                              \
-    extern "C" __global__ void bounds                                                                                           \
-    name##_forward_##suffix(const type* qkv, const int32* first_key, const type* q_norm, const type* k_norm, type* q, type* kv, \
-        const __grid_constant__ Rotary rotary, float eps, float weight_offset, SHAPE_PARAMETERS)                                \
-    {                                                                                                                           \
-        forward<what, whole, type>(qkv, first_key, q_norm, k_norm, q, kv, rotary, NormOf{eps, weight_offset}, SHAPE);           \
-    }                                                                                                                           \
-    EXPORT_KERNEL(name##_forward_##suffix)                                                                                      \
-    extern "C" __global__ void bounds                                                                                           \
-    name##_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, const type* qkv, const type* q_norm,     \
-        const type* k_norm, type* dqkv, float* q_partials, float* k_partials, const __grid_constant__ Rotary rotary, float eps, \
-        float weight_offset, SHAPE_PARAMETERS)                                                                                  \
-    {                                                                                                                           \
-        backward<what, whole, type>(dq, dkv, first_key, qkv, q_norm, k_norm, dqkv, q_partials, k_partials, rotary,              \
-            NormOf{eps, weight_offset}, SHAPE);                                                                                 \
-    }                                                                                                                           \
+#define NORM_ENTRY_POINTS(name, what, type, suffix, whole, bounds)                                                                      \
+    extern "C" __global__ void bounds                                                                                                   \
+    name##_forward_##suffix(const type* qkv, const int32* first_key, const type* q_norm, const type* k_norm, type* q, type* kv,         \
+        const __grid_constant__ Rotary rotary, float eps, float weight_offset, NORM_PARAMETERS)                                         \
+    {                                                                                                                                   \
+        forward<what, whole, type>(qkv, first_key, q_norm, k_norm, q, kv, rotary, NormOf{eps, weight_offset}, NORM_SHAPE);              \
+    }                                                                                                                                   \
+    EXPORT_KERNEL(name##_forward_##suffix)                                                                                              \
+    extern "C" __global__ void bounds                                                                                                   \
+    name##_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, const type* qkv, const type* q_norm,             \
+        const type* k_norm, type* dqkv, float* q_partials, float* k_partials, const __grid_constant__ Rotary rotary, float eps,         \
+        float weight_offset, NORM_PARAMETERS)                                                                                           \
+    {                                                                                                                                   \
+        backward<what, whole, type>(dq, dkv, first_key, qkv, q_norm, k_norm, dqkv, q_partials, k_partials, rotary,                      \
+            NormOf{eps, weight_offset}, NORM_SHAPE);                                                                                    \
+    }                                                                                                                                   \
     EXPORT_KERNEL(name##_backward_##suffix)
 
 #define ENTRY_POINTS(type, suffix, whole, rope_bounds, norm_bounds)                                                                     \
@@ -358,6 +290,7 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
     NORM_ENTRY_POINTS(rope_qk_norm, Normed::HeadsAfterRotation, type, suffix, whole, norm_bounds)                                       \
     NORM_ENTRY_POINTS(qk_row_norm_rope, Normed::Rows, type, suffix, whole, norm_bounds)                                                 \
     NORM_ENTRY_POINTS(qk_layer_norm_rope, Normed::HeadsCentred, type, suffix, whole, norm_bounds)                                       \
+    NORM_ENTRY_POINTS(qkv_norm_rope, Normed::HeadsAndValues, type, suffix, whole, norm_bounds)                                          \
     extern "C" __global__ void rope_bounds                                                                                              \
     rope_forward_##suffix(const type* qkv, const int32* first_key, type* q, type* kv, const __grid_constant__ Rotary rotary,            \
         SHAPE_PARAMETERS)                                                                                                               \
@@ -374,7 +307,8 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
     }                                                                                                                                   \
     EXPORT_KERNEL(rope_backward_##suffix)
 
-ENTRY_POINTS(float, f32, true, SAVING, SPENDING)
-ENTRY_POINTS(bf16, bf16, true, SAVING, SAVING)
-ENTRY_POINTS(float, f32_unaligned, false, SPENDING, SPENDING)
-ENTRY_POINTS(bf16, bf16_unaligned, false, SPENDING, SPENDING)
+ENTRY_POINTS(float, f32, Fit::Packs, SAVING, SPENDING)
+ENTRY_POINTS(bf16, bf16, Fit::Packs, SAVING, SAVING)
+ENTRY_POINTS(float, f32_unaligned, Fit::Elements, SPENDING, SPENDING)
+ENTRY_POINTS(bf16, bf16_unaligned, Fit::Elements, SPENDING, SPENDING)
+ENTRY_POINTS(float, f32_wide, Fit::Eights, SPENDING, SPENDING)

@@ -15,21 +15,33 @@ struct Share
     int groups;
 };
 
+// How half a head is made of runs: of whole ones, read at once; of elements one by one; or of elements of which a run has eight, so that
+// 32 lanes hold the widest head.
+enum class Fit
+{
+    Packs,
+    Elements,
+    Eights,
+};
+
+// Elements of a run.
+template <Fit Whole, typename T> constexpr DEVICE int width_of() { return Whole == Fit::Eights ? 8 : Pack<T>::Count; }
+
 // A thread's part of a head: its run of each half.
 template <int Width> struct Runs
 {
     float v[2][Width];
 };
 
-// The runs at `head` and `distance` after it, zero where there is no element. Whole: half a head is made of runs.
-template <bool Whole, int Width, typename T> DEVICE Runs<Width> load_runs(const T* head, int distance, bool active, const Share& share)
+// The runs at `head` and `distance` after it, zero where there is no element.
+template <Fit Whole, int Width, typename T> DEVICE Runs<Width> load_runs(const T* head, int distance, bool active, const Share& share)
 {
     Runs<Width> runs = {};
 #pragma unroll
     for (int side = 0; side < 2; side++)
     {
         const T* at = head + side * distance + share.start;
-        if constexpr (Whole)
+        if constexpr (Whole == Fit::Packs)
         {
             if (active && share.start < share.half)
             {
@@ -49,13 +61,13 @@ template <bool Whole, int Width, typename T> DEVICE Runs<Width> load_runs(const 
     return runs;
 }
 
-template <bool Whole, int Width, typename T> DEVICE void store_runs(T* head, const Runs<Width>& runs, bool active, const Share& share)
+template <Fit Whole, int Width, typename T> DEVICE void store_runs(T* head, const Runs<Width>& runs, bool active, const Share& share)
 {
 #pragma unroll
     for (int side = 0; side < 2; side++)
     {
         T* at = head + side * share.half + share.start;
-        if constexpr (Whole)
+        if constexpr (Whole == Fit::Packs)
         {
             if (active && share.start < share.half)
             {

@@ -8,7 +8,7 @@ const int Tokens = 16; // of a block
 // src/Dataflow.Cuda/Kernels/RotaryParameter.cs writes it.
 struct Rotary
 {
-    double frequencies[128];
+    double frequencies[256];
     double query_beta; // queries are multiplied by 1 + query_beta ln(1 + position / original_length); 0: by nothing
     float factor;
     int32 original_length;
@@ -22,8 +22,9 @@ enum class Normed
     Nothing,
     Heads,
     HeadsAfterRotation,
-    Rows,         // all heads of a token together
-    HeadsCentred, // each head less its mean
+    Rows,           // all heads of a token together
+    HeadsCentred,   // each head less its mean
+    HeadsAndValues, // heads, and value heads by no weights
 };
 
 struct NormOf
@@ -39,6 +40,11 @@ struct Shape
     int32 heads;
     int32 kv_heads;
     int32 head_dim;
+    int32 value_heads; // kv_heads, or 0 where keys are values, too
+
+    __device__ int q_width() const { return heads * head_dim; }
+    __device__ int kv_width() const { return kv_heads * head_dim; }
+    __device__ int64 stride() const { return (int64)(heads + kv_heads + value_heads) * head_dim; }
 };
 
 // The cosine and sine of 2 pi `turns`.
@@ -132,7 +138,7 @@ DEVICE Share share_heads(const Shape& shape, int width)
 }
 
 // Turns pairs by the angles of one token; backwards with direction -1.
-template <bool Whole, int Width> DEVICE void rotate(Runs<Width>& runs, const float* angles, int token, float direction, const Share& share)
+template <Fit Whole, int Width> DEVICE void rotate(Runs<Width>& runs, const float* angles, int token, float direction, const Share& share)
 {
     const Runs<Width> turn = load_runs<Whole, Width>(angles + token * share.half, Tokens * share.half, true, share);
 #pragma unroll
@@ -183,7 +189,7 @@ template <int Width> DEVICE void multiply(Runs<Width>& runs, float factor)
 }
 
 // The weights of a head, with what is added to them.
-template <bool Whole, int Width, typename T>
+template <Fit Whole, int Width, typename T>
 DEVICE Runs<Width> load_weights(const T* norm, bool active, const NormOf& of, const Share& share)
 {
     Runs<Width> weights = load_runs<Whole, Width>(norm, share.half, active, share);
@@ -245,7 +251,7 @@ template <int Width> DEVICE void pull(Runs<Width>& g, const Runs<Width>& input, 
 }
 
 // The gradient of one head before it was turned, from that after.
-template <bool Whole, int Width, typename G> DEVICE Runs<Width> turn_back(
+template <Fit Whole, int Width, typename G> DEVICE Runs<Width> turn_back(
     const G* from, bool active, int token, const TokenValues& values, const float* scales, const Share& share)
 {
     Runs<Width> g = load_runs<Whole, Width>(from, share.half, active, share);
@@ -259,10 +265,10 @@ template <bool Whole, int Width, typename G> DEVICE Runs<Width> turn_back(
 }
 
 // The rstds of the block's rows of heads: a group adds up all heads of a token.
-template <bool Whole, typename T>
+template <Fit Whole, typename T>
 DEVICE void row_rstds(const T* x, int64 stride, int heads, const NormOf& of, float* rstds, const Share& share)
 {
-    const int width = Pack<T>::Count;
+    const int width = width_of<Whole, T>();
     block_barrier();
     for (int base = 0; base < share.tokens; base += share.groups)
     {
@@ -287,7 +293,7 @@ DEVICE void row_rstds(const T* x, int64 stride, int heads, const NormOf& of, flo
 }
 
 // The groups' sums added up in ascending order: partial [head_dim]. `scratch` is shared memory of groups * head_dim floats.
-template <bool Whole, int Width> DEVICE void add_groups(const Runs<Width>& sums, float* scratch, float* partial, const Share& share)
+template <Fit Whole, int Width> DEVICE void add_groups(const Runs<Width>& sums, float* scratch, float* partial, const Share& share)
 {
     const int head_dim = 2 * share.half;
     block_barrier();
@@ -305,12 +311,12 @@ template <bool Whole, int Width> DEVICE void add_groups(const Runs<Width>& sums,
     }
 }
 
-// The values: `width` elements of each of the block's tokens, as they are. Rows may start anywhere where heads are not Whole.
-template <bool Whole, typename From, typename To>
+// The values: `width` elements of each of the block's tokens, as they are. Rows may start anywhere where heads are not of packs.
+template <Fit Whole, typename From, typename To>
 DEVICE void copy_values(const From* from, int64 from_stride, To* to, int64 to_stride, int width, int tokens)
 {
     const int count = Pack<To>::Count;
-    if constexpr (!Whole)
+    if constexpr (Whole != Fit::Packs)
     {
         if ((from_stride | to_stride | width) % count != 0)
         {

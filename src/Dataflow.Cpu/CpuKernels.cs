@@ -188,6 +188,9 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void ResizeHeads(in ResizeHeadsArguments call) => Heads.Resize(team, call);
 
     /// <inheritdoc/>
+    public void Scale(in ScaleArguments call) => Kernels.Scale.Run(team, call);
+
+    /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
         UngatedActivation.Forward(team, call.Activation, At(call.Up), At(call.Ffn));
 

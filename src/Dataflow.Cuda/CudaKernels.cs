@@ -41,6 +41,9 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public Heads Heads => field ??= new(library);
 
+    /// <summary>Of kernels/scale.cu.</summary>
+    public Scale Scale => field ??= new(library);
+
     public CrossEntropy CrossEntropy { get; } = new(library);
 
     public Preference Preference => field ??= new(library);
@@ -235,6 +238,9 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void ResizeHeads(in ResizeHeadsArguments call) => kernels.Heads.Resize(stream, call);
+
+    /// <inheritdoc/>
+    public void Scale(in ScaleArguments call) => kernels.Scale.Run(stream, call);
 
     /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>

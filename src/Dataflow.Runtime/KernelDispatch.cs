@@ -156,6 +156,9 @@ internal static class KernelDispatch
             case GatedNormBackwardCall c:
                 stream.Launch(GatedNormBackwardArguments.Of(c, at));
                 break;
+            case ScaleCall c:
+                stream.Launch(ScaleArguments.Of(c, at));
+                break;
             case OutputGateForwardCall c:
                 stream.Launch(OutputGateForwardArguments.Of(c, at));
                 break;

@@ -19,8 +19,6 @@ internal sealed class StepContext(Schedule schedule, Workload workload, Immutabl
 
     public BlockPrograms Programs { get; } = new(workload.Model, workload.Recipe, workload.Geometry);
 
-    public HeadShape Heads { get; } = HeadShape.Of(workload.Model);
-
     public double BalanceFactor { get; } = workload.Model.Balances ? workload.Model.BalanceFactor(workload.Geometry) : 0;
 
     /// <summary>Of the step that runs; null: its chunks are full.</summary>
@@ -64,7 +62,7 @@ public readonly struct OpOperands
     public ModelConfig Model => step.Model;
 
     /// <summary>Its attention's heads.</summary>
-    public HeadShape Heads => program.AttentionScale is { } scale ? step.Heads with { Scale = (float)scale } : step.Heads;
+    public HeadShape Heads => HeadShape.Of(step.Model, program.Kind);
 
     /// <summary>Tokens of the chunk, or of the sub-chunk.</summary>
     public int Tokens => tokens;

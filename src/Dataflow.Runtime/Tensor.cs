@@ -35,11 +35,12 @@ public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Co
 /// <summary>The heads of attention: a query head h reads key and value head h / (Heads / KvHeads).</summary>
 public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim)
 {
-    /// <summary>Those of a model.</summary>
-    public static HeadShape Of(ModelConfig model)
+    /// <summary>Those of a model's layers of a kind; null: of layers that are as the model says of all.</summary>
+    public static HeadShape Of(ModelConfig model, LayerKind? kind = null)
     {
-        var heads = new HeadShape(model.HeadCount, model.KvHeadCount, model.HeadDim) { Softcap = (float?)model.AttentionSoftcap };
-        return model.AttentionScale is { } scale ? heads with { Scale = (float)scale } : heads;
+        var (heads, kvHeads, headDim) = model.HeadsOf(kind);
+        var shape = new HeadShape(heads, kvHeads, headDim) { Softcap = (float?)model.AttentionSoftcap };
+        return (kind?.AttentionScale ?? model.AttentionScale) is { } scale ? shape with { Scale = (float)scale } : shape;
     }
 
     /// <summary>Those that a call norms and turns.</summary>

@@ -142,7 +142,7 @@ public class ModelConfigReaderTests
     [InlineData("hidden_size", "64.5", "hidden_size must be a whole number below 2^31, found 64.5")]
     [InlineData("hidden_size", "99999999999", "hidden_size must be a whole number below 2^31, found 99999999999")]
     [InlineData("hidden_size", "66", "head_dim is missing and hidden_size 66 is not a multiple of num_attention_heads 4")]
-    [InlineData("head_dim", "258", "head_dim must be from 1 to 256, found 258")]
+    [InlineData("head_dim", "514", "head_dim must be from 1 to 512, found 514")]
     [InlineData("head_dim", "15", "head_dim is 15, and must be even because rotary positions turn pairs")]
     [InlineData("num_key_value_heads", "3", "num_attention_heads 4 is not a multiple of num_key_value_heads 3")]
     [InlineData("num_hidden_layers", "10001", "num_hidden_layers must be from 1 to 10000, found 10001")]
@@ -192,13 +192,13 @@ public class ModelConfigReaderTests
     {
         string message = Fault(
             """
-            {"model_dim": -5, "n_layers": "two", "n_heads": 5, "n_kv_heads": 2, "head_dim": 300, "ffn_dim": 1, "rope_theta": 1,
+            {"model_dim": -5, "n_layers": "two", "n_heads": 5, "n_kv_heads": 2, "head_dim": 600, "ffn_dim": 1, "rope_theta": 1,
             "vocab_size": 1}
             """
         );
         Assert.Equal(
             "m/config.json cannot be used: n_layers must be a whole number below 2^31, found \"two\"; rms_norm_eps is missing; "
-                + "model_dim must be from 1 to 1048576, found -5; head_dim must be from 1 to 256, found 300; n_heads 5 is not a multiple "
+                + "model_dim must be from 1 to 1048576, found -5; head_dim must be from 1 to 512, found 600; n_heads 5 is not a multiple "
                 + "of n_kv_heads 2",
             message
         );

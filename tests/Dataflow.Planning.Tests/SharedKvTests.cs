@@ -35,6 +35,21 @@ public class SharedKvTests
         return random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
     }
 
+    /// <summary>The last layers share with the last below of their own window: two windows are wanted at once.</summary>
+    internal static ModelConfig SharingByWindow(int seed, ModelConfig model)
+    {
+        var random = new Random(seed);
+        int layers = random.Next(4, 9), own = random.Next(2, layers);
+        LayerKind[] kinds = [.. Enumerable.Range(0, layers).Select(l => new LayerKind(
+            l == 0 ? model.FfnDim : random.Next(1, model.FfnDim + 1), l < 2 ? l == 0 ? 9 : null : random.Next(2) == 0 ? 9 : null)
+        {
+            SharesKv = l >= own,
+            SharesByWindow = l >= own,
+        })];
+        model = model with { Frozen = null, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
+        return random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
+    }
+
     /// <summary>The same with states that pass from chunk to chunk in some layers, in place of sharing.</summary>
     internal static ModelConfig WithStates(int seed, ModelConfig model)
     {
@@ -59,8 +74,40 @@ public class SharedKvTests
         return random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
     }
 
-    private static ModelConfig Changed(bool states, int seed, ModelConfig model) =>
-        states ? WithStates(seed, model) : Sharing(seed, model);
+    /// <summary>What is drawn of layers.</summary>
+    public enum Drawn
+    {
+        Shared,
+        SharedByWindow,
+        States,
+    }
+
+    private static ModelConfig Changed(Drawn what, int seed, ModelConfig model) => what switch
+    {
+        Drawn.States => WithStates(seed, model),
+        Drawn.SharedByWindow => SharingByWindow(seed, model),
+        _ => Sharing(seed, model),
+    };
+
+    [Fact]
+    public void Windows_of_two_kinds_are_wanted_at_once_and_their_gradients_have_homes_of_their_own()
+    {
+        LayerKind local = new(32, Window: 9), full = new(32);
+        LayerKind sharesLocal = local with { SharesKv = true, SharesByWindow = true };
+        LayerKind sharesFull = full with { SharesKv = true, SharesByWindow = true };
+        var model = s_model with { Pattern = new LayerPattern([full, local, full, local, sharesFull, sharesLocal, sharesFull]) };
+        Assert.Equal([0, 1, 2, 3, 2, 3, 2], model.Layers.Select(l => model.KvSourceOf(l).Index));
+        var geometry = new Geometry(Seqlen: 24, 1, ChunkTokens: 8, 3, Rounds: 1, HeadTokens: 8);
+        var workload = new Workload(model, Recipe.Fp32, geometry, WorkloadKind.Training);
+        var sizes = new MemorySizes(workload, new BlockPrograms(model, workload.Recipe, geometry));
+        Assert.Equal(2, sizes.WindowsAtOnce);
+        Assert.Equal([0, 0, 0, 1], model.Layers.Take(4).Select(sizes.TurnOfWindow));
+        var plan = Planner.PlanFor(workload, new ResidencyChain(sizes, SaveSet.None, Tier.Doubled)[0]);
+        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, model));
+        Assert.Equal([6], UsesOf(plan, "dKV/L02/G0/R0", AccessMode.Write));
+        Assert.Equal([6, 6, 4, 4, 4, 2, 2, 2], UsesOf(plan, "dKV/L02/G0/R0", AccessMode.ReadWrite));
+        Assert.Equal([5, 5, 3, 3, 3], UsesOf(plan, "dKV/L03/G0/R0", AccessMode.ReadWrite));
+    }
 
     [Fact]
     public void A_window_lives_from_its_layers_forward_to_its_layers_backward_and_has_one_gradient()
@@ -194,15 +241,16 @@ public class SharedKvTests
 
     /// <summary>Whatever the residency: proved, within its footprint, and with room for an evaluation between two steps.</summary>
     [Theory]
-    [InlineData(false, 150)]
-    [InlineData(true, 100)]
+    [InlineData(Drawn.Shared, 150)]
+    [InlineData(Drawn.SharedByWindow, 100)]
+    [InlineData(Drawn.States, 100)]
     [Trait("Slow", "true")]
-    public void Any_residency_is_planned_and_proved(bool states, int seeds)
+    public void Any_residency_is_planned_and_proved(Drawn what, int seeds)
     {
         int done = 0, interleaved = 0, evaluated = 0;
         for (int seed = 0; done < seeds; seed++)
         {
-            if (RandomResidencies.Make(seed, m => Changed(states, seed, m)) is not var (workload, programs, residency))
+            if (RandomResidencies.Make(seed, m => Changed(what, seed, m)) is not var (workload, programs, residency))
             {
                 continue;
             }
@@ -227,16 +275,17 @@ public class SharedKvTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
+    [InlineData(Drawn.Shared)]
+    [InlineData(Drawn.SharedByWindow)]
+    [InlineData(Drawn.States)]
     [Trait("Slow", "true")]
-    public void From_the_least_budgets_on_every_chain_is_planned_and_proved(bool states)
+    public void From_the_least_budgets_on_every_chain_is_planned_and_proved(Drawn what)
     {
         int plans = 0;
         for (int seed = 0; seed < 60; seed++)
         {
             var request = RandomRequests.Make(seed);
-            request = request with { Model = Changed(states, seed, request.Model) };
+            request = request with { Model = Changed(what, seed, request.Model) };
             IReadOnlyList<Geometry> all;
             try
             {

@@ -9,7 +9,7 @@ namespace Dataflow.Cpu.Kernels;
 /// Token t of the chunk is window row rowOffset + t and attends to window rows firstKey[t] to rowOffset + t, which is how packed
 /// documents, documents that cross chunks and long contexts are all said; firstKey never decreases, and a padding token's is its
 /// own row. Scores are scaled and, where the heads say so, softcapped; query head h reads key/value head h / (heads / kvHeads). fp32
-/// arithmetic, each output rounded once. head_dim goes up to 256.
+/// arithmetic, each output rounded once. head_dim goes up to 512.
 /// </summary>
 public static unsafe partial class Attention
 {

@@ -55,7 +55,7 @@ public static unsafe partial class QkNormRope
     private static void Check(in QkNormRopeBackwardArguments call)
     {
         var (heads, kvHeads, headDim) = call.Heads;
-        int tokens = call.GradQkv.Rows, width = (heads + (2 * kvHeads)) * headDim;
+        int tokens = call.GradQkv.Rows, width = (heads + ((call.KeysAreValues ? 1 : 2) * kvHeads)) * headDim;
         new Matrix(call.GradQuery).Expect(tokens, heads * headDim, nameof(call.GradQuery));
         Matrix.Of(call.GradKeyValue)?.Expect(tokens, 2 * kvHeads * headDim, nameof(call.GradKeyValue));
         new Matrix(call.GradQkv).Expect(tokens, width, nameof(call.GradQkv));
@@ -106,7 +106,7 @@ public static unsafe partial class QkNormRope
         }
     }
 
-    private readonly struct BackwardJob(ThreadTeam team, RotaryAngles angles, in QkNormRopeBackwardArguments call) : IJob
+    private readonly partial struct BackwardJob(ThreadTeam team, RotaryAngles angles, in QkNormRopeBackwardArguments call) : IJob
     {
         private readonly Matrix dq = new(call.GradQuery);
         private readonly Matrix? dkv = Matrix.Of(call.GradKeyValue);
@@ -120,6 +120,7 @@ public static unsafe partial class QkNormRope
         private readonly int headDim = call.Heads.HeadDim;
         private readonly QkNormKind kind = call.NormKind;
         private readonly float weightOffset = call.WeightOffset;
+        private readonly bool keysAreValues = call.KeysAreValues;
 
         public int FirstBlock { get; init; } = 0;
 
@@ -144,7 +145,19 @@ public static unsafe partial class QkNormRope
                     continue;
                 }
 
+                if (keysAreValues)
+                {
+                    SharedBack(keysAndValues, t, turn, sums + queryWeights);
+                    continue;
+                }
+
                 TurnBack(keysAndValues, t, heads * headDim, kvHeads, keyNorm, 1, turn, sums + queryWeights);
+                if (kind == QkNormKind.HeadsAndValues)
+                {
+                    ValuesBack(keysAndValues, t);
+                    continue;
+                }
+
                 int width = kvHeads * headDim;
                 Row from = new(keysAndValues, t, width);
                 Row to = new(dqkv, t, (heads * headDim) + width);

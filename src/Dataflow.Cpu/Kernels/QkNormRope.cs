@@ -27,7 +27,7 @@ public static unsafe partial class QkNormRope
         int tokens = call.Qkv.Rows;
         var angles = new RotaryAngles(team, call.Rotary, headDim, call.At, call.Lengths) { QueryScale = call.QueryScale };
         ForwardJob job = new(team, angles, call);
-        job.Qkv.Expect(tokens, (heads + (2 * kvHeads)) * headDim, nameof(call.Qkv));
+        job.Qkv.Expect(tokens, (heads + ((call.KeysAreValues ? 1 : 2) * kvHeads)) * headDim, nameof(call.Qkv));
         job.QueryNorm?.Expect(1, Weights(call.NormKind, heads, headDim), nameof(call.QueryNorm));
         job.KeyNorm?.Expect(1, Weights(call.NormKind, kvHeads, headDim), nameof(call.KeyNorm));
         job.Query?.Expect(tokens, heads * headDim, nameof(call.Query));
@@ -49,6 +49,7 @@ public static unsafe partial class QkNormRope
         private readonly float eps = call.Epsilon;
         private readonly QkNormKind kind = call.NormKind;
         private readonly float weightOffset = call.WeightOffset;
+        private readonly bool keysAreValues = call.KeysAreValues;
 
         public Matrix Qkv { get; } = new(call.Qkv);
 
@@ -76,8 +77,14 @@ public static unsafe partial class QkNormRope
                 {
                     Turn(t, heads * headDim, keysAndValues, kvHeads, KeyNorm, 1, turn);
                     int width = kvHeads * headDim;
-                    Row from = new(Qkv, t, (heads * headDim) + width);
+                    Row from = new(Qkv, t, (heads * headDim) + (keysAreValues ? 0 : width));
                     Row to = new(keysAndValues, t, width);
+                    if (kind == QkNormKind.HeadsAndValues)
+                    {
+                        NormValues(from, to, kvHeads, headDim, eps);
+                        continue;
+                    }
+
                     for (int j = 0; j < width; j += Lanes.Count)
                     {
                         to.Store(j, from.Load(j, width - j), width - j);

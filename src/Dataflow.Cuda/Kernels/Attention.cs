@@ -4,34 +4,39 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>
-/// Attention by the provider that a workload has: cuDNN where the geometry says so, else tensor cores for bf16, whatever its heads' width,
+/// Attention by the provider that a workload has: cuDNN where the geometry says so, else tensor cores for bf16, of heads up to 256 wide,
 /// else the plain one; and one for tokens that do not follow each other. Budgets and save sets have no say.
 /// </summary>
 internal sealed class Attention : IDisposable
 {
-    private readonly FlashAttention? flash;
-    private readonly PlainAttention? plain;
+    private const int WidestOfTensorCores = 256;
+    private readonly Dictionary<int, FlashAttention> flash = [];
+    private readonly Dictionary<int, PlainAttention> plain = [];
     private readonly AttentionRows? rows;
     private readonly LibraryAttention? cudnn;
 
     public Attention(KernelLibrary library, CudaContext context, Workload workload)
     {
-        var heads = HeadShape.Of(workload.Model);
-        if (workload.Recipe.Activations == DType.BFloat16)
+        var type = workload.Recipe.Activations;
+        foreach (int headDim in workload.Model.Kinds.Where(k => k.Attends).Select(k => workload.Model.HeadsOf(k).HeadDim).Distinct())
         {
-            flash = new FlashAttention(library, heads, context.Gpu.SharedMemoryPerBlock);
-        }
-        else
-        {
-            plain = new PlainAttention(library, workload.Recipe.Activations, heads);
+            var heads = HeadShape.Of(workload.Model) with { HeadDim = headDim };
+            if (type == DType.BFloat16 && headDim <= WidestOfTensorCores)
+            {
+                flash[headDim] = new FlashAttention(library, heads, context.Gpu.SharedMemoryPerBlock);
+            }
+            else
+            {
+                plain[headDim] = new PlainAttention(library, type, heads);
+            }
         }
 
-        rows = workload.Geometry.Cache is null ? null : new AttentionRows(library, workload.Recipe.Activations);
+        rows = workload.Geometry.Cache is null ? null : new AttentionRows(library, type);
         cudnn = workload.Geometry.Cudnn is { } target ? new LibraryAttention(library, context, target) : null;
     }
 
     /// <summary>Rows of a window at whose multiples segments begin: kernels cut keys there, and would take others' for theirs.</summary>
-    public int SegmentRows => flash is null ? 64 : 128;
+    public int SegmentRows => flash.Count == 0 ? 64 : 128;
 
     /// <summary>Makes ready what a program's calls take.</summary>
     public void Prepare(BlockProgram program)
@@ -74,8 +79,8 @@ internal sealed class Attention : IDisposable
             return;
         }
 
-        flash?.Forward(stream, call);
-        plain?.Forward(stream, call);
+        flash.GetValueOrDefault(call.Heads.HeadDim)?.Forward(stream, call);
+        plain.GetValueOrDefault(call.Heads.HeadDim)?.Forward(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
@@ -87,8 +92,8 @@ internal sealed class Attention : IDisposable
             return;
         }
 
-        flash?.ForwardSegment(stream, call);
-        plain?.ForwardSegment(stream, call);
+        flash.GetValueOrDefault(call.Heads.HeadDim)?.ForwardSegment(stream, call);
+        plain.GetValueOrDefault(call.Heads.HeadDim)?.ForwardSegment(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionNormalize"/>
@@ -100,8 +105,8 @@ internal sealed class Attention : IDisposable
             return;
         }
 
-        flash?.Normalize(stream, call);
-        plain?.Normalize(stream, call);
+        flash.GetValueOrDefault(call.Heads.HeadDim)?.Normalize(stream, call);
+        plain.GetValueOrDefault(call.Heads.HeadDim)?.Normalize(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionBackward"/>
@@ -113,8 +118,8 @@ internal sealed class Attention : IDisposable
             return;
         }
 
-        flash?.Backward(stream, call);
-        plain?.Backward(stream, call);
+        flash.GetValueOrDefault(call.Heads.HeadDim)?.Backward(stream, call);
+        plain.GetValueOrDefault(call.Heads.HeadDim)?.Backward(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionSegmentBackward"/>
@@ -126,8 +131,8 @@ internal sealed class Attention : IDisposable
             return;
         }
 
-        flash?.BackwardSegment(stream, call);
-        plain?.BackwardSegment(stream, call);
+        flash.GetValueOrDefault(call.Heads.HeadDim)?.BackwardSegment(stream, call);
+        plain.GetValueOrDefault(call.Heads.HeadDim)?.BackwardSegment(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionRounding"/>
@@ -139,7 +144,7 @@ internal sealed class Attention : IDisposable
             return;
         }
 
-        flash?.Finish(stream, call);
-        plain?.Finish(stream, call);
+        flash.GetValueOrDefault(call.Heads.HeadDim)?.Finish(stream, call);
+        plain.GetValueOrDefault(call.Heads.HeadDim)?.Finish(stream, call);
     }
 }

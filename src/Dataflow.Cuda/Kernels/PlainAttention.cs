@@ -4,13 +4,14 @@ using static Dataflow.Cuda.Kernels.Launches;
 
 namespace Dataflow.Cuda.Kernels;
 
-/// <summary>kernels/attention.cu: attention in fp32 without tensor cores, for heads of any even width up to 256.</summary>
+/// <summary>kernels/attention.cu: attention in fp32 without tensor cores, for heads of any even width up to 512.</summary>
 internal sealed class PlainAttention
 {
     private const int Threads = 256;
     private readonly int headDim;
     private readonly int forwardRows;
     private readonly int backwardRows;
+    private readonly int backwardTiles;
     private readonly CudaFunction forward;
     private readonly CudaFunction delta;
     private readonly CudaFunction backwardKv;
@@ -19,9 +20,9 @@ internal sealed class PlainAttention
     public PlainAttention(KernelLibrary library, DType type, HeadShape heads)
     {
         headDim = heads.HeadDim;
-        (forwardRows, backwardRows) = headDim > 128 ? (32, 16) : (64, 32);
+        (forwardRows, backwardRows, backwardTiles) = headDim > 256 ? (16, 16, 2) : headDim > 128 ? (32, 16, 4) : (64, 32, 4);
         string suffix = "_" + KernelLibrary.Suffix(type);
-        string variant = (headDim > 128 ? "_wide" : "") + (heads.Softcap is null ? "" : "_capped") + suffix;
+        string variant = (headDim > 256 ? "_widest" : headDim > 128 ? "_wide" : "") + (heads.Softcap is null ? "" : "_capped") + suffix;
         forward = library.Function("attention", "attention_forward" + variant);
         delta = library.Function("attention", "attention_delta" + suffix);
         backwardKv = library.Function("attention", "attention_backward_kv" + variant);
@@ -35,7 +36,7 @@ internal sealed class PlainAttention
 
     private int ForwardShared => (2 * forwardRows * RowBytes) + (4 * forwardRows * (forwardRows + 4));
 
-    private int BackwardShared => (4 * backwardRows * RowBytes) + (8 * backwardRows * (backwardRows + 4));
+    private int BackwardShared => (backwardTiles * backwardRows * RowBytes) + (8 * backwardRows * (backwardRows + 4));
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
     public void Forward(CudaStream stream, in AttentionForwardArguments call) =>

@@ -11,7 +11,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
     private const int TokenBytes = 192;
 
     // In the order of QkNormKind.
-    private static readonly string[] s_names = ["qk_norm_rope", "rope_qk_norm", "qk_row_norm_rope", "qk_layer_norm_rope"];
+    private static readonly string[] s_names = ["qk_norm_rope", "rope_qk_norm", "qk_row_norm_rope", "qk_layer_norm_rope", "qkv_norm_rope"];
 
     private readonly Entry ropeForward = new(library, "rope_forward");
     private readonly Entry ropeBackward = new(library, "rope_backward");
@@ -60,7 +60,8 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
                 call.At.Row,
                 call.Heads.Heads,
                 call.Heads.KvHeads,
-                call.Heads.HeadDim
+                call.Heads.HeadDim,
+                call.KeysAreValues ? 0 : call.Heads.KvHeads
             );
     }
 
@@ -91,7 +92,8 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
 
         int groups = KernelWorkspace.QkNormGroups(rows);
         nuint keyPartials = call.Workspace + (nuint)((long)groups * call.QueryNorm.Value.Columns * sizeof(float));
-        int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(call.Heads.HeadDim / 2, PackOf(call.GradQkv.Type)));
+        int run = Entry.IsWide(call.GradQkv.Type, call.Heads.HeadDim) ? 8 : PackOf(call.GradQkv.Type);
+        int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(call.Heads.HeadDim / 2, run));
         bool ownWeights = call.NormKind is QkNormKind.Rows or QkNormKind.HeadsCentred;
         var shape = Shape(rows, call.Heads, ownWeights ? 0 : 1024 * call.Heads.HeadDim / lanes);
         backward[(int)call.NormKind][call.GradQkv.Type, call.Heads.HeadDim]
@@ -114,7 +116,8 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
                 call.At.Row,
                 call.Heads.Heads,
                 call.Heads.KvHeads,
-                call.Heads.HeadDim
+                call.Heads.HeadDim,
+                call.KeysAreValues ? 0 : call.Heads.KvHeads
             );
         if (call.GradQueryNorm is { } gradQuery)
         {
@@ -130,16 +133,36 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
     private static LaunchShape Shape(int rows, HeadShape heads, int sums = 0) =>
         new(KernelWorkspace.QkNormGroups(rows), 256, (68 * heads.HeadDim) + TokenBytes + sums);
 
-    /// <summary>A kernel's variants by type, and by whether half a head is made of whole 16-byte accesses.</summary>
-    private readonly struct Entry(KernelLibrary library, string name)
+    /// <summary>
+    /// A kernel's variants by type, by whether half a head is made of whole 16-byte accesses, and by whether 32 lanes hold it by such.
+    /// </summary>
+    private readonly struct Entry
     {
-        private readonly TypedFunction aligned = library.Typed("qk_norm_rope", name);
-        private readonly CudaFunction unalignedFloat32 = library.Function("qk_norm_rope", name + "_f32_unaligned");
-        private readonly CudaFunction unalignedBFloat16 = library.Function("qk_norm_rope", name + "_bf16_unaligned");
+        // Of the widest head, backward.
+        private static readonly Bytes s_mostShared = new((68 * 512) + TokenBytes + (1024 * 512 / 32));
+
+        private readonly TypedFunction aligned;
+        private readonly TypedFunction unaligned;
+        private readonly CudaFunction wide;
+
+        public Entry(KernelLibrary library, string name)
+        {
+            aligned = library.Typed("qk_norm_rope", name);
+            unaligned = new(Function("f32_unaligned"), Function("bf16_unaligned"));
+            wide = Function("f32_wide");
+            foreach (var function in new[] { aligned.BFloat16, unaligned.BFloat16, wide })
+            {
+                function.AllowDynamicShared(s_mostShared);
+            }
+
+            CudaFunction Function(string variant) => library.Function("qk_norm_rope", $"{name}_{variant}");
+        }
+
+        public static bool IsWide(DType type, int headDim) => type == DType.Float32 && headDim > 256;
 
         public CudaFunction this[DType type, int headDim] =>
-            headDim / 2 % PackOf(type) == 0 ? aligned[type]
-            : type == DType.Float32 ? unalignedFloat32
-            : unalignedBFloat16;
+            IsWide(type, headDim) ? wide
+            : headDim / 2 % PackOf(type) == 0 ? aligned[type]
+            : unaligned[type];
     }
 }

@@ -5,12 +5,12 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>
-/// How heads are turned and queries scaled, as kernels take it by value: struct Rotary of kernels/qk_norm_rope_turns.cuh, 1,056 bytes.
+/// How heads are turned and queries scaled, as kernels take it by value: struct Rotary of kernels/qk_norm_rope_turns.cuh, 2,080 bytes.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct RotaryParameter
 {
-    private const int MostFrequencies = 128;
+    private const int MostFrequencies = 256;
 
     private fixed double frequencies[MostFrequencies];
     private readonly double queryBeta;

@@ -35,6 +35,7 @@ internal static partial class DecoderBlock
         var gradient = model.HasPostNorms ? GradProjection : GradStream;
         return
         [
+            .. Scaled(model, GradStream),
             .. kind.HasFeedForward ? FeedForwardBackward(model, kind, gradient) : [],
             .. parallel ? [] : ffnNorm,
             .. kind.HasMixer ? MixBackward(model, kind, gradient, parallel ? ffnNorm : []) : [],
@@ -131,6 +132,7 @@ internal static partial class DecoderBlock
             FirstKey = FirstKey,
             Rotary = RotaryTable.Of(model, kind),
             NormKind = model.QkNormKind,
+            KeysAreValues = kind.KeysAreValues,
             WeightOffset = model.NormWeightOffset,
             QueryScale = QueryScaleOf(model, kind),
             Lengths = RotaryLengthsOf(model, kind),

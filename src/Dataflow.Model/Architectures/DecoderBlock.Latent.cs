@@ -11,7 +11,7 @@ namespace Dataflow.Model;
 internal static partial class DecoderBlock
 {
     /// <summary>Attention computes heads as wide as keys: of its output, as many columns as values have go on.</summary>
-    private static bool NarrowsValues(ModelConfig model) => model.ValueDim < model.QueryDim;
+    private static bool NarrowsValues(ModelConfig model) => model.Latent is { } latent && latent.ValueDim < model.HeadDim;
 
     private static ImmutableArray<KernelCall> LatentQkv(ModelConfig model, LayerKind kind, LatentAttention of)
     {

@@ -86,7 +86,12 @@ internal static partial class DecoderBlock
         [
             .. kind.HasMixer ? MixForward(model, kind) : [],
             .. kind.HasFeedForward ? FeedForward(model, kind) : [],
+            .. Scaled(model, Output),
         ];
+
+    /// <summary>What a layer leaves, or its gradient, times the layer's number, where it has one.</summary>
+    private static ImmutableArray<KernelCall> Scaled(ModelConfig model, TensorName x) =>
+        model.HasLayerScalars ? Some(new ScaleCall { X = x, Factor = W(WeightName.LayerScalar) }) : [];
 
     private static ImmutableArray<KernelCall> MixForward(ModelConfig model, LayerKind kind) =>
         [
@@ -178,6 +183,7 @@ internal static partial class DecoderBlock
             QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
             KeyNorm = model.QkNorm && !kind.SharesKv ? W(WeightName.KNorm) : null,
             QueriesAlone = kind.SharesKv,
+            KeysAreValues = kind.KeysAreValues,
             Rotary = RotaryTable.Of(model, kind),
             NormKind = model.QkNormKind,
             WeightOffset = model.NormWeightOffset,

@@ -165,6 +165,9 @@ internal sealed record DecoderNames
     /// <summary>The same names, the dense feed-forward's being those of the one that every token has besides its experts.</summary>
     public DecoderNames OfShared() => this with { Gate = SharedGate, Up = SharedUp, GateUp = SharedGateUp, Down = SharedDown };
 
+    /// <summary>What all that a layer leaves is multiplied by, where there is such a number: the whole name.</summary>
+    public string LayerScalar { get; init; } = "layer_scalar";
+
     /// <summary>Matrices of blocks are stored [in, out] (GPT-2).</summary>
     public bool Transposed { get; init; }
 

@@ -12,9 +12,11 @@ internal sealed partial class DecoderParameters
     private readonly ModelConfig model;
     private readonly LayerKind kind;
     private readonly DecoderNames names;
+    private readonly LayerHeads heads;
 
     private DecoderParameters(ModelConfig model, LayerKind kind) =>
-        (this.model, this.kind, names) = (model.In(kind), kind, kind.Experts is null ? model.Names : model.Names.OfShared());
+        (this.model, this.kind, heads, names) =
+            (model.In(kind), kind, model.HeadsOf(kind), kind.Experts is null ? model.Names : model.Names.OfShared());
 
     /// <summary>Those of a layer.</summary>
     public static ImmutableArray<ParameterSpec> Of(ModelConfig model, LayerKind kind)
@@ -24,6 +26,7 @@ internal sealed partial class DecoderParameters
         [
             .. (kind.HasMixer ? parameters.Mixer() : []).Select(InLayer),
             .. (kind.HasFeedForward ? parameters.FeedForward() : []).Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
+            .. parameters.Scalar().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
         if (kind.Adapter is { } adapter)
         {
@@ -106,10 +109,10 @@ internal sealed partial class DecoderParameters
             .. model.QkNorm
                 ?
                 [
-                    HeadNorm(WeightName.QNorm, names.QueryNorm, model.QueryNormDim),
+                    HeadNorm(WeightName.QNorm, names.QueryNorm, model.QueryNormDim(kind)),
                     .. kind.SharesKv
                         ? ImmutableArray<ParameterSpec>.Empty
-                        : [HeadNorm(WeightName.KNorm, names.KeyNorm, model.KeyNormDim)],
+                        : [HeadNorm(WeightName.KNorm, names.KeyNorm, model.KeyNormDim(kind))],
                 ]
                 : ImmutableArray<ParameterSpec>.Empty,
             .. AttentionOut(),
@@ -117,10 +120,13 @@ internal sealed partial class DecoderParameters
         ];
     }
 
-    private ImmutableArray<ParameterSpec> AttentionOut() =>
-        Product(
-            WeightName.AttentionOut, model.ValueDim, IntoStream(model.ValueDim), Biases.AttentionOut, WeightName.AttentionOutBias,
+    private ImmutableArray<ParameterSpec> AttentionOut()
+    {
+        int values = model.ValueDim(kind);
+        return Product(
+            WeightName.AttentionOut, values, IntoStream(values), Biases.AttentionOut, WeightName.AttentionOutBias,
             (names.AttentionOut, model.ModelDim));
+    }
 
     private IEnumerable<ParameterSpec> FeedForward() =>
         [
@@ -129,6 +135,11 @@ internal sealed partial class DecoderParameters
             .. kind.FfnDim > 0 ? Dense() : [],
             .. model.HasPostNorms ? Norm(model, WeightName.FfnPostNorm, default, names.Layer + names.FfnPostNorm) : [],
         ];
+
+    private IEnumerable<ParameterSpec> Scalar() =>
+        model.HasLayerScalars
+            ? [ParameterSpec.Vector(WeightName.LayerScalar, InitialValues.One, (names.Layer + names.LayerScalar, 1))]
+            : [];
 
     private IEnumerable<ParameterSpec> Dense()
     {
@@ -201,16 +212,21 @@ internal sealed partial class DecoderParameters
     /// <summary>Rows of queries, keys and values, of their matrix or of its bias; of queries alone where the others are shared.</summary>
     private NamedRows[] QkvRows(string ending)
     {
-        var (q, kv) = (model.QueryDim, model.KvDim);
-        var (queries, keys) = (HeadOrder(model.HeadCount), HeadOrder(model.KvHeadCount));
+        var (q, kv) = (heads.QueryDim, heads.KvDim);
+        var (queries, keys) = (HeadOrder(heads.Heads), HeadOrder(heads.KvHeads));
         if (kind.SharesKv)
         {
             return [new(names.Layer + names.Query + ending, q, queries)];
         }
 
+        if (kind.KeysAreValues)
+        {
+            return [new(names.Layer + names.Query + ending, q, queries), new(names.Layer + names.Key + ending, kv, keys)];
+        }
+
         if (model.AttentionGate)
         {
-            var gated = RowOrder.OfHeadsBehindGates(model.HeadCount, model.HeadDim, queries);
+            var gated = RowOrder.OfHeadsBehindGates(heads.Heads, heads.HeadDim, queries);
             return
             [
                 new(names.Layer + names.Query + ending, 2 * q, gated),
@@ -229,7 +245,7 @@ internal sealed partial class DecoderParameters
             ];
         }
 
-        var order = names.QkvByHead ? RowOrder.OfHeadsInterleaved(model.HeadCount, model.HeadDim, HeadOrder(1))
+        var order = names.QkvByHead ? RowOrder.OfHeadsInterleaved(heads.Heads, heads.HeadDim, HeadOrder(1))
             : RowOrder.Joined((queries, q), (keys, kv), (null, kv));
         return [new(names.Layer + fused + ending, q + (2 * kv), order, names.Transposed)];
     }
@@ -241,22 +257,22 @@ internal sealed partial class DecoderParameters
     private ParameterSpec HeadNorm(WeightName name, string checkpointName, int width)
     {
         string full = names.Layer + checkpointName + Weight;
-        int heads = width / model.HeadDim;
+        int count = width / heads.HeadDim;
         if (model.QkNormKind != QkNormKind.HeadsCentred)
         {
-            return ParameterSpec.Vector(name, Identity(model), new NamedRows(full, width, HeadOrder(heads)));
+            return ParameterSpec.Vector(name, Identity(model), new NamedRows(full, width, HeadOrder(count)));
         }
 
         return full.Contains(DecoderNames.HeadNumber, StringComparison.Ordinal)
             ? ParameterSpec.Vector(
                 name,
                 Identity(model),
-                [.. Enumerable.Range(0, heads).Select(h => new NamedRows(DecoderNames.OfHead(full, h), model.HeadDim, HeadOrder(1)))])
-            : ParameterSpec.VectorOfRows(name, Identity(model), new NamedRows(full, width, HeadOrder(heads)), heads);
+                [.. Enumerable.Range(0, count).Select(h => new NamedRows(DecoderNames.OfHead(full, h), heads.HeadDim, HeadOrder(1)))])
+            : ParameterSpec.VectorOfRows(name, Identity(model), new NamedRows(full, width, HeadOrder(count)), count);
     }
 
-    private RowOrder? HeadOrder(int heads) =>
-        RowOrder.OfHeads(heads, model.HeadDim, model.RotaryDims ?? model.HeadDim, model.RotatesNeighbours);
+    private RowOrder? HeadOrder(int count) =>
+        RowOrder.OfHeads(count, heads.HeadDim, model.RotaryDims ?? heads.HeadDim, model.RotatesNeighbours);
 
     private InitialValues IntoStream(int columns) => InitialValues.IntoStream(columns, model.LayerCount);
 }

@@ -64,6 +64,7 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
             WeightName.GateUp or WeightName.Down or WeightName.HeadMatrix => ParameterClasses.None,
             WeightName.ConvolutionIn or WeightName.ConvolutionTaps or WeightName.ConvolutionOut => ParameterClasses.None,
             WeightName.RouterCorrection => ParameterClasses.Biases,
+            WeightName.LayerScalar => ParameterClasses.None,
             WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown => ParameterClasses.None,
             WeightName.RecurrenceIn or WeightName.RecurrenceOut or WeightName.Decay or WeightName.Skip => ParameterClasses.None,
             WeightName.RecurrenceInBias or WeightName.RecurrenceOutBias or WeightName.ConvolutionBias => ParameterClasses.Biases,

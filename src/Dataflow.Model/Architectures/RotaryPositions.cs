@@ -55,6 +55,11 @@ public enum RotaryScalingKind
 
     /// <summary>A factor for each frequency, of two lists: one for short sequences, one for long (Ding et al., 2024).</summary>
     LongRope,
+
+    /// <summary>
+    /// Of the pairs of a whole head the first part turns, at frequencies divided by the factor, and the others do not (Gemma 4).
+    /// </summary>
+    Proportional,
 }
 
 /// <summary>What stretches rotary positions. One flat record, so that it is written into keys of plans as it is.</summary>
@@ -80,6 +85,9 @@ public sealed record RotaryScaling(RotaryScalingKind Kind, double Factor)
     /// <summary>Likewise: the ramp begins and ends at whole dimensions.</summary>
     public bool Truncate { get; init; } = true;
 
+    /// <summary>Of <see cref="RotaryScalingKind.Proportional"/>: the part of a head's pairs that is turned.</summary>
+    public double Part { get; init; } = 1;
+
     /// <summary>Of <see cref="RotaryScalingKind.LongRope"/>: a factor a frequency, for sequences up to the original length.</summary>
     public FactorList? ShortFactors { get; init; }
 
@@ -100,6 +108,7 @@ public sealed record RotaryScaling(RotaryScalingKind Kind, double Factor)
             RotaryScalingKind.Llama3 => Llama3(frequency),
             RotaryScalingKind.Yarn => Yarn(frequency, index, dims, theta),
             RotaryScalingKind.LongRope => frequency / (length > OriginalPositions ? LongFactors! : ShortFactors!).Values[index],
+            RotaryScalingKind.Proportional => index < Math.Floor(Part * dims / 2) ? frequency / Factor : 0,
             _ => frequency,
         };
 

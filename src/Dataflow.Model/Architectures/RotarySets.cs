@@ -28,6 +28,6 @@ public static class RotarySets
     public static void Fill(ModelConfig model, RotaryPositions positions, long length, Span<double> pairs)
     {
         pairs.Clear();
-        positions.InverseFrequencies(model.RotaryDims ?? model.HeadDim, length).CopyTo(pairs);
+        positions.InverseFrequencies(model.RotaryDims ?? (2 * pairs.Length), length).CopyTo(pairs);
     }
 }

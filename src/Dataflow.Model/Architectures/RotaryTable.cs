@@ -12,17 +12,19 @@ namespace Dataflow.Model;
 /// <param name="Factor">Multiplies what turns, and nothing else: a pair of frequency 0 has cosine 1 and sine 0 whatever it is.</param>
 public sealed record RotaryTable(ImmutableArray<double> InverseFrequencies, double Factor = 1)
 {
-    private static readonly ConditionalWeakTable<ModelConfig, ConcurrentDictionary<RotaryPositions, RotaryTable>> s_ofModels = [];
+    private static readonly ConditionalWeakTable<ModelConfig, ConcurrentDictionary<(RotaryPositions, int), RotaryTable>> s_ofModels = [];
 
     /// <summary>That of a model's layers, made once a model and kind of positions: programs are listed often.</summary>
     /// <param name="model">Whose heads are turned.</param>
     /// <param name="kind">Of layers; where documents' lengths change frequencies, these are of short ones.</param>
     public static RotaryTable Of(ModelConfig model, LayerKind kind) =>
-        s_ofModels.GetValue(model, static _ => []).GetOrAdd(model.PositionsOf(kind), static (positions, m) => Of(m, positions), model);
+        s_ofModels
+            .GetValue(model, static _ => [])
+            .GetOrAdd((model.PositionsOf(kind), model.HeadsOf(kind).HeadDim), static (of, m) => Of(m, of.Item1, of.Item2), model);
 
-    private static RotaryTable Of(ModelConfig model, RotaryPositions positions)
+    private static RotaryTable Of(ModelConfig model, RotaryPositions positions, int headDim)
     {
-        double[] pairs = new double[model.HeadDim / 2];
+        double[] pairs = new double[headDim / 2];
         RotarySets.Fill(model, positions, length: 0, pairs);
         return new([.. pairs], positions.AttentionFactor);
     }

@@ -203,11 +203,17 @@ public enum WeightName
 
     /// <summary>[n_heads x (plain + value), rank]: of each head the part of its key that does not turn, then its value.</summary>
     KvUp,
+
+    /// <summary>[1], by which all that a layer leaves is multiplied; it has no gradient.</summary>
+    LayerScalar,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>
 public static class WeightNameFacts
 {
+    /// <summary>It is stored with the model and has no gradient: training leaves it as it is, and it counts as no parameter.</summary>
+    public static bool IsBuffer(this WeightName name) => name is WeightName.RouterCorrection or WeightName.LayerScalar;
+
     /// <summary>It is an adapter's, not the model's own.</summary>
     public static bool IsOfAdapter(this WeightName name) => name is >= WeightName.QkvA and <= WeightName.DownMagnitude;
 }

@@ -56,11 +56,11 @@ public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDic
     /// <summary>So many of the first calls run one after the other for each sub-chunk of a head's tokens, the others once.</summary>
     public int SubChunkCalls { get; init; }
 
-    /// <summary>The attention window of the layers whose program it is; null where there is none.</summary>
-    public int? Window { get; init; }
+    /// <summary>Of the layers whose program it is; null of embedding and head.</summary>
+    public LayerKind? Kind { get; init; }
 
-    /// <summary>What products of queries and keys are multiplied by in these layers, if not as in the model's others.</summary>
-    public double? AttentionScale { get; init; }
+    /// <summary>The attention window of these layers; null where there is none.</summary>
+    public int? Window => Kind?.Window;
 
     /// <summary>Whether that call runs once for each sub-chunk.</summary>
     public bool RunsBySubChunk(KernelCall call) => SubChunkCalls > 0 && Calls.AsSpan()[..SubChunkCalls].Contains(call);

@@ -47,7 +47,18 @@ public sealed record LayerKind(
     /// </summary>
     public bool SharesKv { get; init; }
 
-    /// <summary>The layer above shares the keys and values of this one, which <see cref="ModelConfig.KindOf"/> knows.</summary>
+    /// <summary>Where it shares: with the nearest layer below whose window is as its own (Gemma 4), not with the nearest of any.</summary>
+    public bool SharesByWindow { get; init; }
+
+    /// <summary>Its attention's heads, if not those of the model.</summary>
+    public LayerHeads? Heads { get; init; }
+
+    /// <summary>
+    /// Its values are its keys as they are projected, before norm and rotation (Gemma 4): there is no matrix for them.
+    /// </summary>
+    public bool KeysAreValues { get; init; }
+
+    /// <summary>Layers above share the keys and values of this one, which <see cref="ModelConfig.KindOf"/> knows.</summary>
     public bool KvIsRead { get; init; }
 
     /// <summary>
@@ -105,7 +116,7 @@ public sealed record LayerKind(
 
     /// <summary>Whether training changes a parameter.</summary>
     public bool Trains(WeightName weight) =>
-        weight.IsOfAdapter() || (!Frozen && !FrozenWeights.Has(weight) && weight != WeightName.RouterCorrection);
+        weight.IsOfAdapter() || (!Frozen && !FrozenWeights.Has(weight) && !weight.IsBuffer());
 }
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>
@@ -135,6 +146,11 @@ public sealed class LayerPattern : IEquatable<LayerPattern>
     /// <summary>Some layers share keys and values of others.</summary>
     public bool SharesKv { get; }
 
+    private Sharing? sharing;
+
+    /// <summary>Who shares keys and values with whom, in a model of so many layers.</summary>
+    internal Sharing SharingOf(int layers) => sharing is { } known && known.Layers == layers ? known : sharing = new Sharing(this, layers);
+
     /// <summary>In order; a kind may come several times.</summary>
     public ImmutableArray<LayerKind> Kinds { get; }
 
@@ -146,6 +162,37 @@ public sealed class LayerPattern : IEquatable<LayerPattern>
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as LayerPattern);
+
+    /// <summary>Of each layer the one whose keys and values it attends to, and of that one the last that does.</summary>
+    internal sealed class Sharing
+    {
+        private readonly int[] sources;
+        private readonly int[] last;
+
+        public Sharing(LayerPattern pattern, int layers)
+        {
+            (sources, last) = (new int[layers], new int[layers]);
+            for (int l = 0; l < layers; l++)
+            {
+                var kind = pattern[new Layer(l)];
+                int source = l;
+                while (source > 0 && (pattern[new Layer(source)] is { SharesKv: true } || !Fits(kind, pattern[new Layer(source)])))
+                {
+                    source--;
+                }
+
+                (sources[l], last[source]) = (source, l);
+            }
+        }
+
+        public int Layers => sources.Length;
+
+        public Layer SourceOf(Layer layer) => new(sources[layer.Index]);
+
+        public Layer LastReaderOf(Layer source) => new(last[source.Index]);
+
+        private static bool Fits(LayerKind kind, LayerKind source) => !kind.SharesByWindow || kind.Window == source.Window;
+    }
 
     /// <inheritdoc/>
     public override int GetHashCode()

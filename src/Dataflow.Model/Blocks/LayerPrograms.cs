@@ -157,11 +157,7 @@ public sealed partial class LayerPrograms
         ImmutableArray<KernelCall> lifetimes,
         ImmutableDictionary<TensorName, Bytes> saved
     ) =>
-        layout.Lay(Provided(calls), Provided(lifetimes), saved) with
-        {
-            Window = Kind.Window,
-            AttentionScale = Kind.AttentionScale,
-        };
+        layout.Lay(Provided(calls), Provided(lifetimes), saved) with { Kind = Kind };
 
     // Weights dense, and attention by whom the geometry says.
     private ImmutableArray<KernelCall> Provided(ImmutableArray<KernelCall> calls) =>

@@ -14,9 +14,9 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     {
         var a = recipe.Activations;
         long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = kind?.FfnDim ?? 0;
-        long q = model.QueryDim, kv = kind is { HasState: true } ? StateColumns(kind) : 2L * model.KvDim;
+        var heads = model.HeadsOf(kind);
+        long q = heads.QueryDim, kv = kind is { HasState: true } ? StateColumns(kind) : 2L * heads.KvDim;
         var (r, latent) = (kind?.Recurrence, model.Latent);
-        bool queriesAlone = latent is not null || kind is { SharesKv: true };
         var passed = r is null ? a : DType.Float32; // states, and what goes in and comes out, are of fp32 whatever activations are
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
         TensorPlace Rows(DType type, long columns) => Scratch(type, t, columns) with { Tokens = TokenAxis.Rows };
@@ -43,7 +43,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 Roles.Table,
                 DType.Int32,
                 RotarySets.Count(model.PositionsOf(kind!), geometry),
-                2L * (model.HeadDim / 2),
+                2L * (heads.HeadDim / 2),
                 ChunkTable.RotarySets(model, geometry, kind!)
             ),
             TensorName.FirstKeyInWindow => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.FirstKeys(model, geometry, kind?.Window)),
@@ -67,7 +67,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Channels or TensorName.GradChannels => Rows(DType.Float32, r!.Channels),
             TensorName.RecurrenceOutput => Rows(DType.Float32, r!.ValueWidth),
             TensorName.RecurrenceGated or TensorName.GradRecurrenceOutput => Rows(a, r!.ValueWidth),
-            TensorName.Qkv or TensorName.GradQkv or TensorName.UnscaledQkv => Rows(a, queriesAlone ? q : q + kv),
+            TensorName.Qkv or TensorName.GradQkv or TensorName.UnscaledQkv => Rows(a, model.ProjectedDim(kind)),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
             TensorName.AttentionGate or TensorName.AttentionGated or TensorName.GradAttentionGate => Rows(a, q),
             TensorName.QueryLatent or TensorName.QueryLatentNorm or TensorName.GradQueryLatent => Rows(a, latent!.QueryRank!.Value),
@@ -76,19 +76,19 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.KvUp or TensorName.GradKvUp => Rows(a, model.HeadCount * (long)latent!.UpDim),
             TensorName.KeyRotary or TensorName.KeyRotated or TensorName.GradKeyRotary or TensorName.GradKeyRotated =>
                 Rows(a, latent!.RotatedDim),
-            TensorName.AttentionValues or TensorName.GradAttentionValues => Rows(a, model.ValueDim),
+            TensorName.AttentionValues or TensorName.GradAttentionValues => Rows(a, model.ValueDim(kind)),
             TensorName.AttentionSums => Scratch(
                 DType.Float32,
-                KernelWorkspace.AttentionForward(CudnnForward, t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                KernelWorkspace.AttentionForward(CudnnForward, t, heads.Heads, heads.HeadDim).Value / sizeof(float),
                 1
             ),
             TensorName.GradQuerySums => Scratch(
                 DType.Float32,
-                KernelWorkspace.AttentionBackward(CudnnBackward, t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                KernelWorkspace.AttentionBackward(CudnnBackward, t, heads.Heads, heads.HeadDim).Value / sizeof(float),
                 1
             ),
             TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
-            TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
+            TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, heads.Heads, t),
             TensorName.GateUp or TensorName.UnscaledGateUp => Rows(a, model.GatedFfn ? 2 * f : f),
             TensorName.Ffn or TensorName.GradFfn => Rows(a, f),
             TensorName.RouterLogits => Rows(DType.Float32, kind!.Experts!.RouterRows),
@@ -165,7 +165,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             var norms = model.Norm == NormKind.Rms
                 ? Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d))
                 : Bytes.Max(KernelWorkspace.LayerNorm(t, d), KernelWorkspace.LayerNorm(th, d));
-            var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim, model.KeyNormDim) : Bytes.Zero;
+            var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim(kind), model.KeyNormDim(kind)) : Bytes.Zero;
             var taps = kind is { ConvolutionTaps: { } k } ? KernelWorkspace.Convolution(t, d, k)
                 : kind?.Recurrence is { } r ? KernelWorkspace.OfRecurrence(t, r)
                 : Bytes.Zero;

@@ -87,8 +87,11 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
         int lowest = trained.Min();
         if (lowest < model.LayerCount)
         {
-            // What it attends to gets its part of the gradients of its source, whose backward they are for.
-            lowest = model.KvSourceOf(new Layer(lowest)).Index;
+            // What layers attend to gets its part of the gradients of their source, whose backward they are for.
+            for (int l = model.LayerCount - 1; l >= lowest; l--)
+            {
+                lowest = Math.Min(lowest, model.KvSourceOf(new Layer(l)).Index);
+            }
         }
 
         return new FrozenTensors(text, [.. model.Layers.Select(l => In(l))], In(null), lowest);

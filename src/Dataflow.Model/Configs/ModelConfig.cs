@@ -25,7 +25,7 @@ public sealed record ModelConfig
     /// <summary>Key and value heads; divides <see cref="HeadCount"/>.</summary>
     public required int KvHeadCount { get; init; }
 
-    /// <summary>Width of one head: even, at most 256; need not be ModelDim / HeadCount.</summary>
+    /// <summary>Width of one head: even, at most 512; need not be ModelDim / HeadCount.</summary>
     public required int HeadDim { get; init; }
 
     /// <summary>Width F of the feed-forward, or of an expert; of the widest where layers differ.</summary>
@@ -117,6 +117,9 @@ public sealed record ModelConfig
     /// <summary>What attention and the feed-forward add to the stream is multiplied by this.</summary>
     public double ResidualScale { get; init; } = 1;
 
+    /// <summary>All that a layer leaves is multiplied by a number that its checkpoint has (Gemma 4).</summary>
+    public bool HasLayerScalars { get; init; }
+
     /// <summary>Logits are multiplied by this.</summary>
     public double LogitScale { get; init; } = 1;
 
@@ -153,14 +156,25 @@ public sealed record ModelConfig
     /// <summary>Width of all key heads (or all value heads) together.</summary>
     public int KvDim => KvHeadCount * HeadDim;
 
-    /// <summary>Width of all heads' values together, as they go into the product behind attention.</summary>
-    public int ValueDim => HeadCount * (Latent?.ValueDim ?? HeadDim);
+    /// <summary>The heads of a layer's attention.</summary>
+    public LayerHeads HeadsOf(LayerKind? kind) => kind?.Heads ?? new LayerHeads(HeadCount, KvHeadCount, HeadDim);
 
-    /// <summary>Weights of the norm of queries, where there is one.</summary>
-    public int QueryNormDim => NormsHaveOwnWeights ? QueryDim : HeadDim;
+    /// <summary>Width of all heads' values together, as they go into the product behind a layer's attention.</summary>
+    public int ValueDim(LayerKind? kind) => Latent is { } latent ? HeadCount * latent.ValueDim : HeadsOf(kind).QueryDim;
+
+    /// <summary>Weights of the norm of queries in a layer, where there is one.</summary>
+    public int QueryNormDim(LayerKind? kind) => NormsHaveOwnWeights ? HeadsOf(kind).QueryDim : HeadsOf(kind).HeadDim;
 
     /// <summary>Weights of the norm of keys, likewise.</summary>
-    public int KeyNormDim => NormsHaveOwnWeights ? KvDim : HeadDim;
+    public int KeyNormDim(LayerKind? kind) => NormsHaveOwnWeights ? HeadsOf(kind).KvDim : HeadsOf(kind).HeadDim;
+
+    /// <summary>Columns of what a layer projects: queries, and of keys and values what is its own.</summary>
+    public int ProjectedDim(LayerKind? kind)
+    {
+        var heads = HeadsOf(kind);
+        int own = Latent is not null ? 0 : kind switch { { SharesKv: true } => 0, { KeysAreValues: true } => 1, _ => 2 };
+        return heads.QueryDim + (own * heads.KvDim);
+    }
 
     private bool NormsHaveOwnWeights => QkNormKind is QkNormKind.Rows or QkNormKind.HeadsCentred;
 
@@ -177,7 +191,7 @@ public sealed record ModelConfig
     public LayerKind KindOf(Layer layer)
     {
         var kind = Pattern?[layer] ?? new LayerKind(FfnDim);
-        kind = layer.Index + 1 < LayerCount && SharesKvAt(new Layer(layer.Index + 1)) ? kind with { KvIsRead = !kind.SharesKv } : kind;
+        kind = SharesKv && KvSourceOf(layer) == layer && !IsLastToReadKv(layer) ? kind with { KvIsRead = true } : kind;
         kind = BaseWeights is { } type ? kind with { FrozenType = type, Frozen = kind.Frozen || Adapter is null } : kind;
         return Left is null ? kind : kind with { FrozenWeights = Left.Of(layer), Adapter = Adapter?.Of(layer) };
     }
@@ -216,21 +230,14 @@ public sealed record ModelConfig
     /// <summary>Windows may be streamed by segment: all of them are of keys and values that one layer reads.</summary>
     public bool MayStreamWindows => !SharesKv && !HasStates;
 
-    /// <summary>The layer whose keys and values a layer attends to: itself, or the nearest one below that has some.</summary>
-    public Layer KvSourceOf(Layer layer)
-    {
-        while (SharesKvAt(layer))
-        {
-            layer = new Layer(layer.Index - 1);
-        }
-
-        return layer;
-    }
+    /// <summary>The layer whose keys and values a layer attends to: itself, or one below that has some.</summary>
+    public Layer KvSourceOf(Layer layer) => SharesKv ? Pattern!.SharingOf(LayerCount).SourceOf(layer) : layer;
 
     /// <summary>Of the layers that attend to the same keys and values, this one is the last.</summary>
-    public bool IsLastToReadKv(Layer layer) => layer.Index + 1 >= LayerCount || !SharesKvAt(new Layer(layer.Index + 1));
+    public bool IsLastToReadKv(Layer layer) => !SharesKv || LastToReadKv(KvSourceOf(layer)) == layer;
 
-    private bool SharesKvAt(Layer layer) => Pattern is { SharesKv: true } pattern && pattern[layer].SharesKv;
+    /// <summary>The last of the layers that attend to the keys and values of one that has some.</summary>
+    public Layer LastToReadKv(Layer source) => SharesKv ? Pattern!.SharingOf(LayerCount).LastReaderOf(source) : source;
 
     /// <summary>Layers from the input on that no backward passes: nothing in or below them is trained.</summary>
     public int LayersWithoutBackward => Left?.LayersWithoutBackward ?? 0;
@@ -339,9 +346,9 @@ public sealed record ModelConfig
     private long AdapterParameterCount(LayerKind kind) =>
         kind.Adapter is null ? 0 : DecoderParameters.Of(this, kind).Where(p => p.Name.IsOfAdapter()).Sum(p => p.Count);
 
-    // What is added to scores counts as no parameter where models are published.
+    // What has no gradient by itself counts as no parameter where models are published.
     private long BlockParameterCount(LayerKind kind) =>
-        DecoderParameters.Of(this, kind).Where(p => p.Name != WeightName.RouterCorrection).Sum(p => p.Count);
+        DecoderParameters.Of(this, kind).Where(p => !p.Name.IsBuffer()).Sum(p => p.Count);
 
     /// <summary>Numbers that a token is multiplied by: of experts those of as many as it has.</summary>
     private static double ActiveCount(LayerKind kind, ParameterSpec parameter) =>
@@ -356,17 +363,17 @@ public sealed record ModelConfig
         double keys = Math.Min(seqlen, kind.Window ?? seqlen);
         double flops = !hasBackward ? 2 : kind.Frozen ? 4 : 6;
         double feedForward = GatedFfn ? 3 : 2;
-        double keysAndValues = kind.SharesKv ? 0 : 2.0 * ModelDim * KvDim;
+        double queries = HeadsOf(kind).QueryDim, keysAndValues = (double)ModelDim * (ProjectedDim(kind) - queries);
         double frozen = hasBackward && !kind.FrozenWeights.IsEmpty
             ? DecoderParameters.Of(this, kind).Where(p => p.IsMatrix && kind.FrozenWeights.Has(p.Name)).Sum(p => ActiveCount(kind, p))
             : 0;
         double experts = kind.Experts is { } e ? (feedForward * e.PerToken * e.Dim) + e.RouterRows : 0;
         double mixing = kind.Attends && Latent is { } latent ? latent.MatrixCount(ModelDim, HeadCount)
-            : kind.Attends ? ((AttentionGate ? 3.0 : 2.0) * ModelDim * QueryDim) + keysAndValues
+            : kind.Attends ? ((AttentionGate ? 3.0 : 2.0) * ModelDim * queries) + keysAndValues
             : kind.Recurrence is { } r ? (double)ModelDim * (r.InputWidth + r.ValueWidth)
             : !kind.HasMixer ? 0
             : 4.0 * ModelDim * ModelDim;
-        double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * (QueryDim + ValueDim) / 2
+        double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * (queries + ValueDim(kind)) / 2
             : kind.Recurrence is { } s ? (hasBackward ? 18.0 : 6.0) * seqlen * s.HeadStates
             : 0;
         return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim) + (experts * ModelDim)))

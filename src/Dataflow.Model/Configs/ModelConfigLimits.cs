@@ -24,7 +24,10 @@ internal static class ModelConfigLimits
     public const int Dim = 1 << 20;
 
     /// <summary>Widest head that the attention kernels take.</summary>
-    public const int HeadDim = 256;
+    public const int HeadDim = 512;
+
+    /// <summary>Widest key or value of a head's state.</summary>
+    public const int StateDim = 256;
 
     /// <summary>Longest name, in characters.</summary>
     public const int NameLength = 200;
@@ -136,6 +139,11 @@ internal static class ModelConfigLimits
 
         foreach (var kind in pattern.Kinds)
         {
+            if (kind.Heads is { } heads)
+            {
+                HeadFaults(heads, layers, faults);
+            }
+
             if (kind.ConvolutionTaps is (< 2 or > MostTaps) and not Unknown)
             {
                 faults.Add($"the convolution of {layers} must have from 2 to {MostTaps} taps, found {kind.ConvolutionTaps}");
@@ -185,6 +193,24 @@ internal static class ModelConfigLimits
         if (config.FfnDim > 0 && widest > 0 && config.FfnDim != widest)
         {
             faults.Add($"{ffnDim} is {config.FfnDim}, and the widest of {layers} has {widest}");
+        }
+    }
+
+    private static void HeadFaults(LayerHeads heads, string layers, List<string> faults)
+    {
+        // The number of query heads is that of the model.
+        if (heads.HeadDim != Unknown && (heads.HeadDim is < 2 or > HeadDim || heads.HeadDim % 2 != 0))
+        {
+            faults.Add($"{layers} has heads of {heads.HeadDim}, and they must be even and from 2 to {HeadDim} wide");
+        }
+        else if (heads is { Heads: > 0, HeadDim: > 0 } && (long)heads.Heads * heads.HeadDim > Dim)
+        {
+            faults.Add($"{layers} has {heads.Heads} heads of {heads.HeadDim}, together above the most supported, {Dim}");
+        }
+
+        if (heads.KvHeads != Unknown && (heads.KvHeads < 1 || (heads.Heads > 0 && heads.Heads % heads.KvHeads != 0)))
+        {
+            faults.Add($"{layers} has {heads.KvHeads} key and value heads, and {heads.Heads} query heads are no multiple of that");
         }
     }
 
@@ -257,8 +283,8 @@ internal static class ModelConfigLimits
             : ("mamba_n_groups", "mamba_n_heads", "mamba_d_state", "mamba_d_head", "mamba_d_conv");
         Between(keyHeads, of.KeyHeads, 1, Dim);
         Between(heads, of.Heads, 1, Dim);
-        Between(keyDim, of.KeyDim, 1, HeadDim);
-        Between(valueDim, of.ValueDim, 1, HeadDim);
+        Between(keyDim, of.KeyDim, 1, StateDim);
+        Between(valueDim, of.ValueDim, 1, StateDim);
         Between(taps, of.Taps, 2, MostTaps);
         if (of is { KeyHeads: > 0, Heads: > 0 } && of.Heads % of.KeyHeads != 0)
         {
@@ -279,7 +305,7 @@ internal static class ModelConfigLimits
     {
         (int Rows, int Columns)[] matrices =
         [
-            (config.QueryDim, config.ModelDim), (config.KvDim, config.ModelDim), (kind.FfnDim, config.ModelDim),
+            (config.HeadsOf(kind).QueryDim, config.ModelDim), (config.HeadsOf(kind).KvDim, config.ModelDim), (kind.FfnDim, config.ModelDim),
         ];
         int block = type.ElementsPerScale();
         var cut = Array.Find(matrices, m => m is { Rows: > 0 and <= Dim, Columns: > 0 } && (long)m.Rows * m.Columns % block != 0);

@@ -89,6 +89,7 @@ public sealed record CudnnCalls(CudnnAnswer.Offered Own, CudnnAnswer.Offered? Ea
     private static CudnnAttention Asked(in AttentionWorkload workload, LayerKind kind, CudnnPass pass, out string? refusal)
     {
         var (model, geometry) = (workload.Model, workload.Geometry);
+        var heads = model.HeadsOf(kind);
         int seqlen = geometry.Seqlen, tokens = geometry.ChunkTokens;
         bool whole = tokens % seqlen == 0;
         int? window = kind.Window < seqlen ? kind.Window : null;
@@ -101,9 +102,9 @@ public sealed record CudnnCalls(CudnnAnswer.Offered Own, CudnnAnswer.Offered? Ea
         return new CudnnAttention
         {
             Pass = pass,
-            Heads = model.HeadCount,
-            KvHeads = model.KvHeadCount,
-            HeadDim = model.HeadDim,
+            Heads = heads.Heads,
+            KvHeads = heads.KvHeads,
+            HeadDim = heads.HeadDim,
             Queries = whole ? seqlen : tokens,
             Keys = whole ? seqlen : tokens,
             Sequences = whole ? tokens / seqlen : 1,

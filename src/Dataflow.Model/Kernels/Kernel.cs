@@ -199,4 +199,7 @@ public enum Kernel
 
     /// <summary>Columns of heads [T, heads x width], as heads of another width.</summary>
     ResizeHeads,
+
+    /// <summary>x [T, D] times one number, in place.</summary>
+    Scale,
 }

@@ -96,7 +96,8 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     /// <summary>Attention of a chunk's queries to the keys that they see.</summary>
     internal static KernelWork Attention(bool forward, in CallShapes at, CudnnCalls? cudnn)
     {
-        var work = Attention(forward, at.AttendedPairs, at.Geometry.ChunkTokens, at.Model.QueryDim, at.Model.HeadDim);
+        var heads = at.Model.HeadsOf(at.Program.Kind);
+        var work = Attention(forward, at.AttendedPairs, at.Geometry.ChunkTokens, heads.QueryDim, heads.HeadDim);
         if (cudnn is not null)
         {
             double blocks = Math.Max(1, Math.Ceiling(work.Columns / cudnn.BlockRows));

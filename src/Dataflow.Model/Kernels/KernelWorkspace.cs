@@ -97,7 +97,7 @@ public static class KernelWorkspace
     /// <summary>Of MuonMomentum: an fp64 sum a tile, wherever the matrix begins.</summary>
     public static Bytes MuonMomentum(long count) => new((long)MuonTiles(count, 7) * sizeof(double));
 
-    /// <summary>Columns to which the tensor-core kernels of attention fill heads up: 64, 128 or 256.</summary>
+    /// <summary>Columns to which the tensor-core kernels of attention fill heads up: 64, 128 or 256; they take no wider ones.</summary>
     public static int AttentionColumns(int headDim) => headDim <= 64 ? 64 : headDim <= 128 ? 128 : 256;
 
     /// <summary>
@@ -108,7 +108,7 @@ public static class KernelWorkspace
     public static Bytes AttentionForward(long tokens, int heads, int headDim)
     {
         long tensorCores = Up(tokens, AttentionRows) * AttentionRows * (AttentionColumns(headDim) + 8) * sizeof(float);
-        long plain = headDim <= 128 ? Up(tokens, 64) * 40960 : Up(tokens, 32) * 40960;
+        long plain = Up(tokens, headDim <= 128 ? 64 : headDim <= 256 ? 32 : 16) * 40960;
         return new(Math.Max(tensorCores, plain) * heads);
     }
 
@@ -126,7 +126,8 @@ public static class KernelWorkspace
             + (blocks * 16)
             + (Up((1 + (heads * blocks)) * 4, Alignment) * Alignment)
             + (rows * heads * AttentionColumns(headDim) * 4);
-        long plain = (Up(4 * tokens * heads, Alignment) * Alignment) + ((headDim <= 128 ? Up(tokens, 32) : Up(tokens, 16)) * heads * 16384);
+        long tiles = headDim <= 128 ? Up(tokens, 32) : Up(tokens, 16) * (headDim <= 256 ? 1 : 2);
+        long plain = (Up(4 * tokens * heads, Alignment) * Alignment) + (tiles * heads * 16384);
         return new(Math.Max(tensorCores, plain));
     }
 

@@ -14,6 +14,9 @@ public enum QkNormKind
 
     /// <summary>Each head by itself, less its mean, before it is turned (Cohere, StableLM); weights of q and of kv.</summary>
     HeadsCentred,
+
+    /// <summary>As <see cref="Heads"/>, and each value head by itself, without weights (Gemma 4).</summary>
+    HeadsAndValues,
 }
 
 /// <summary>

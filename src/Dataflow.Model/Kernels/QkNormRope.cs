@@ -8,8 +8,11 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <inheritdoc/>
     public override Kernel Kernel => Kernel.QkNormRopeForward;
 
-    /// <summary>[T, q + 2 kv]; [T, q] of queries alone.</summary>
+    /// <summary>[T, q + 2 kv]; [T, q + kv] where keys are values, too; [T, q] of queries alone.</summary>
     public required Operand Qkv { get; init; }
+
+    /// <summary>Values are the keys as they are projected.</summary>
+    public bool KeysAreValues { get; init; }
 
     /// <summary>There are no keys and values: the layer attends to another's.</summary>
     public bool QueriesAlone { get; init; }
@@ -78,6 +81,9 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     /// <summary>As the forward's.</summary>
     public int? SingleHead { get; init; }
 
+    /// <summary>Values are the keys as they are projected.</summary>
+    public bool KeysAreValues { get; init; }
+
     /// <summary>[T] int32.</summary>
     public required Operand FirstKey { get; init; }
 
@@ -99,7 +105,7 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     /// <summary>What the norms had; null without.</summary>
     public required QkNormOperands? Norms { get; init; }
 
-    /// <summary>[T, q + 2 kv]; [T, q] of queries alone.</summary>
+    /// <summary>[T, q + 2 kv]; [T, q + kv] where keys are values, too; [T, q] of queries alone.</summary>
     public required Operand GradQkv { get; init; }
 
     /// <inheritdoc/>
@@ -117,7 +123,7 @@ public sealed record QkNormRopeBackwardCall : KernelCall
 public sealed record RotaryOperands(Operand Set, Operand Sets);
 
 /// <summary>What the backward of the norms needs; a weight is of head_dim, or of the whole row where that is normed.</summary>
-/// <param name="Qkv">[T, q + 2 kv], of the forward.</param>
+/// <param name="Qkv">Of the forward.</param>
 /// <param name="Query">The norm's weight.</param>
 /// <param name="Key">The norm's weight; null of queries alone.</param>
 /// <param name="GradQuery">Of the weight; null where the norms are frozen.</param>

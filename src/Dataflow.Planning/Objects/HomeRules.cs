@@ -115,13 +115,13 @@ internal static class HomeRules
     }
 
     /// <summary>
-    /// Where layers share windows, these are wanted until the last of them has passed, those of all groups in turn: fewer slots than groups
+    /// Where layers share windows, these are wanted until the last of them has passed, those of all groups in turn: fewer slots than these
     /// keep none. With a backward the shared ones are kept, and the others if the save set has them; else one of these, or one that is
     /// recomputed, takes a slot at a time.
     /// </summary>
     private static long SharedWindows(SizedResidency m, int slots)
     {
-        int groups = m.Sizes.GroupsPerRound, inForward = slots < groups ? groups : 0;
+        int groups = m.Sizes.GroupsPerRound, inTurn = groups * m.Sizes.WindowsAtOnce, inForward = slots < inTurn ? groups : 0;
         if (!m.Sizes.Kind.HasBackward())
         {
             return (long)m.Sizes.LayersWithWindows * inForward;
@@ -137,11 +137,14 @@ internal static class HomeRules
         {
             // Those that stay may be kept, too, and each has brought a slot; the bound must not grow with them.
             slots--;
-            int staying = m.Residency.ResidentSet.HasFlag(SaveSet.Kv) ? slots < groups ? groups : m.Residency.ResidentChunks : 0;
+            int staying =
+                !m.Residency.ResidentSet.HasFlag(SaveSet.Kv) ? 0
+                : slots < inTurn ? inTurn
+                : m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup;
             windows = Math.Min(windows, shared + staying);
         }
 
-        return Leaving(windows, slots, groups) + (Below(m) * inForward);
+        return Leaving(windows, slots, inTurn) + (Below(m) * inForward);
     }
 
     /// <summary>
@@ -153,7 +156,8 @@ internal static class HomeRules
         int segments = m.Residency.WindowSegments;
         if (m.Sizes.SharedWithBackward > 0)
         {
-            return length * (slots > 0 && slots < m.Sizes.GroupsPerRound ? m.Sizes.GroupsPerRound : 0);
+            int inTurn = m.Sizes.GroupsPerRound * m.Sizes.WindowsAtOnce;
+            return length * (slots > 0 && slots < inTurn ? inTurn : 0);
         }
 
         if (segments == 1)

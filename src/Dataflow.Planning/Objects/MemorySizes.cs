@@ -14,6 +14,7 @@ internal sealed class MemorySizes
     private readonly Bytes[] lengths;
     private readonly int[] placesOfGradients;
     private readonly int[] placesOfWindows;
+    private readonly int[] turns;
     private Bytes[]? momentsBefore;
 
     public MemorySizes(Workload workload, BlockPrograms programs)
@@ -30,6 +31,8 @@ internal sealed class MemorySizes
         WindowsWithBackward = windows.Count(l => l >= Layers - LayersWithBackward);
         SharedWithBackward = windows.Count(l => l >= Layers - LayersWithBackward && !workload.Model.IsLastToReadKv(new Layer(l)));
         SharesKv = workload.Model.SharesKv;
+        turns = Turns(workload.Model, windows);
+        WindowsAtOnce = turns.Max() + 1;
         Bytes[] lengths =
         [
             .. workload.Model.Layers
@@ -99,6 +102,12 @@ internal sealed class MemorySizes
     /// <summary>Those of these that other layers read, too.</summary>
     public int SharedWithBackward { get; }
 
+    /// <summary>Windows of one group that are wanted at once, as some layers read those of others.</summary>
+    public int WindowsAtOnce { get; }
+
+    /// <summary>Which of these a layer's is: another than those that are wanted while it is.</summary>
+    public int TurnOfWindow(Layer layer) => turns[layer.Index];
+
     /// <summary>Some layers read keys and values of others.</summary>
     public bool SharesKv { get; }
 
@@ -149,6 +158,25 @@ internal sealed class MemorySizes
     {
         momentsBefore ??= MomentsBefore();
         return momentsBefore[^1] - momentsBefore[piece];
+    }
+
+    private static int[] Turns(ModelConfig model, int[] windows)
+    {
+        int[] turns = new int[model.LayerCount];
+        var ends = new List<int>();
+        foreach (int l in windows)
+        {
+            int turn = ends.FindIndex(end => end < l);
+            if (turn < 0)
+            {
+                turn = ends.Count;
+                ends.Add(0);
+            }
+
+            (turns[l], ends[turn]) = (turn, model.LastToReadKv(new Layer(l)).Index);
+        }
+
+        return turns;
     }
 
     private Bytes[] MomentsBefore()

@@ -130,8 +130,8 @@ internal static class ObjectFamilies
     };
 
     /// <summary>
-    /// Gradients of these. Only one group's are alive at a time, or one layer's where layers share keys and values: the same segment, or
-    /// group, of all has one home.
+    /// Gradients of these. Only one group's are alive at a time, or, where layers share keys and values, those of as many layers as are
+    /// wanted at once: the same segment, or group, of all has one home.
     /// </summary>
     public static readonly ObjectRow GradWindows = new(ObjectFamily.GradWindows)
     {
@@ -140,12 +140,14 @@ internal static class ObjectFamilies
             !m.Sizes.Kind.HasBackward() || m.Sizes.LayersWithBackward == 0 ? 0
             : m.Residency.WindowSegments > 1 ? Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments)
             : m.Sizes.SharedWithBackward == 0 ? 1
-            : Math.Min(m.Residency.WindowSlots + (m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup), m.Sizes.GroupsPerRound),
+            : Math.Min(
+                m.Residency.WindowSlots + (m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup),
+                m.Sizes.GroupsPerRound * m.Sizes.WindowsAtOnce),
         Replacement = InTurn,
         Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].GradKvPieceSize),
         Home = static (m, id) =>
             id.Segment is { } s ? new ObjectId(id.Family) { Segment = s }
-            : m.Sizes.SharedWithBackward > 0 ? new ObjectId(id.Family) { Group = id.Group }
+            : m.Sizes.SharedWithBackward > 0 ? new ObjectId(id.Family) { Group = id.Group, Piece = TurnOf(m, id) }
             : HomeInLayer(m, id),
         Homes = HomeRules.GradWindows,
     };
@@ -334,6 +336,9 @@ internal static class ObjectFamilies
     /// <summary>Chunk after chunk, segments pass in the same order again and again.</summary>
     private static Replacement InTurn(SizedResidency m) =>
         m.Residency.WindowSegments == 1 && m.Sizes.Kind != WorkloadKind.Generation ? Replacement.FarthestUse : Replacement.LongestIdle;
+
+    private static int? TurnOf(SizedResidency m, ObjectId id) =>
+        m.Sizes.TurnOfWindow(id.Layer!.Value) is > 0 and var turn ? turn : null;
 
     private static Bytes OfWindow(SizedResidency m, ObjectId id, Bytes piece)
     {

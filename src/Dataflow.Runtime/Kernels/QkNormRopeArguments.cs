@@ -5,8 +5,13 @@ namespace Dataflow.Runtime;
 /// <summary>Queries and this chunk's rows of the window from raw projections: norms (if any), then rotation.</summary>
 public readonly record struct QkNormRopeForwardArguments : IKernelArguments
 {
-    /// <summary>[T, q + 2 kv] raw projections; [T, q] of queries alone, which <see cref="Heads"/> says.</summary>
+    /// <summary>
+    /// [T, q + 2 kv] raw projections; [T, q + kv] where keys are values, too; [T, q] of queries alone, which <see cref="Heads"/> says.
+    /// </summary>
     public required Tensor Qkv { get; init; }
+
+    /// <summary>Values are the keys as they are projected.</summary>
+    public bool KeysAreValues { get; init; }
 
     /// <summary>[head_dim], or [q] where rows are normed; null where the model has no such norms.</summary>
     public required Tensor? QueryNorm { get; init; }
@@ -55,6 +60,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
             At = at.Context(call.FirstKey),
             Rotary = call.Rotary,
             NormKind = call.NormKind,
+            KeysAreValues = call.KeysAreValues,
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
             Lengths = RotaryLengths.Of(call.Lengths, at),
@@ -88,8 +94,11 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>[T, 2 kv] fp32; null of queries alone, which <see cref="Heads"/> says.</summary>
     public required Tensor? GradKeyValue { get; init; }
 
-    /// <summary>[T, q + 2 kv] raw projections; null without norms.</summary>
+    /// <summary>The forward's raw projections; null without norms.</summary>
     public required Tensor? Qkv { get; init; }
+
+    /// <summary>Values are the keys as they are projected.</summary>
+    public bool KeysAreValues { get; init; }
 
     /// <summary>[head_dim], or [q] where rows are normed; null without norms.</summary>
     public required Tensor? QueryNorm { get; init; }
@@ -121,7 +130,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>Of attention.</summary>
     public required HeadShape Heads { get; init; }
 
-    /// <summary>[T, q + 2 kv].</summary>
+    /// <summary>As wide as the raw projections.</summary>
     public required Tensor GradQkv { get; init; }
 
     /// <summary>[head_dim] or [q]; null without norms, or where nobody wants it.</summary>
@@ -149,6 +158,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             At = at.Context(call.FirstKey),
             Rotary = call.Rotary,
             NormKind = call.NormKind,
+            KeysAreValues = call.KeysAreValues,
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
             Lengths = RotaryLengths.Of(call.Lengths, at),

@@ -231,6 +231,8 @@ public static class PlanReport
             : own == RotaryPositions.None ? "no positions"
             : string.Create(CultureInfo.InvariantCulture, $"rope_theta {own.Theta}");
         string scale = kind.AttentionScale is { } s ? string.Create(CultureInfo.InvariantCulture, $"scores times {s:g3}") : "";
+        string values = kind.KeysAreValues ? " that are values" : "";
+        string heads = kind.Heads is { } h ? $"heads of {h.HeadDim}, {h.KvHeads} of keys{values}" : "";
         string shared = kind.SharesKv ? "keys and values of a layer below" : "";
         string convolution = kind.ConvolutionTaps is { } taps ? $"a convolution over {taps} tokens in place of attention" : "";
         string experts = kind.Experts is { } e ? $"{e.PerToken} of {e.Count} experts of {e.Dim}" : "";
@@ -245,7 +247,7 @@ public static class PlanReport
             Sublayers.FeedForward => "nothing in place of attention",
             _ => "",
         };
-        string[] notes = [experts, convolution, recurrence, window, positions, shared, scale, alone, apart, frozen];
+        string[] notes = [experts, convolution, recurrence, window, heads, positions, shared, scale, alone, apart, frozen];
         notes = [.. notes.Where(n => n != "")];
         if (kind.FfnDim == 0)
         {

@@ -20,6 +20,8 @@ public sealed unsafe class AttentionTests : KernelTest
         { 65, 200, 3, 1, 80, [190, 230], 3, DType.Float32 },
         { 100, 5, 5, 1, 128, [40], 0, DType.Float32 },
         { 40, 100, 1, 1, 256, [96], 0, DType.Float32 },
+        { 40, 100, 2, 1, 512, [96], 0, DType.Float32 },
+        { 33, 0, 1, 1, 320, [0], 0, DType.BFloat16 },
         { 150, 40, 8, 2, 32, [70], 9, DType.BFloat16 },
     };
 

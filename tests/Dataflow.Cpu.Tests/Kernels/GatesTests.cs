@@ -96,4 +96,16 @@ public sealed class GatesTests : KernelTest
         dy.AssertClose(Differences(inputs, gradient, Definition));
         dgate.AssertClose(Differences(gates, gradient, Definition));
     }
+
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void What_is_scaled_is_each_element_times_the_factor(DType type)
+    {
+        Tensor x = New(19, 21, type).Random(1), factor = New(1, 1, type).Random(2);
+        double by = factor.Values()[0, 0];
+        double[,] expected = Each(x.Values(), (_, _, value) => value * by);
+        Scale.Run(Team(), new() { X = x.Wide, Factor = factor.Wide });
+        x.AssertClose(expected);
+    }
 }

@@ -8,7 +8,9 @@ internal sealed record QkNormRopeShape(int Heads, int KvHeads, int HeadDim, int 
     public const float Epsilon = 1e-6f;
     public const double Theta = 10000;
 
-    public int Width => (Heads + (2 * KvHeads)) * HeadDim;
+    public int Width => (Heads + ((KeysAreValues ? 1 : 2) * KvHeads)) * HeadDim;
+
+    public bool KeysAreValues { get; init; }
 
     public RotaryTable Rotary { get; init; } = RotaryTable.Plain(Theta, HeadDim);
 
@@ -24,15 +26,30 @@ internal sealed record QkNormRopeShape(int Heads, int KvHeads, int HeadDim, int 
     /// <summary>q | k | v of the projections: norms and rotation.</summary>
     public double[,] Definition(double[,] qkv, double[,]? qNorm, double[,]? kNorm)
     {
-        double[,] result = (double[,])qkv.Clone();
+        double[,] result = new double[qkv.GetLength(0), (Heads + (2 * KvHeads)) * HeadDim];
         for (int t = 0; t < qkv.GetLength(0); t++)
         {
             double periods = QueryScale is { } scale ? Math.Floor((double)Position(t) / scale.OriginalLength) : 0;
             Define(t, 0, Heads, qNorm, 1 + ((QueryScale?.Beta ?? 0) * Math.Log(1 + periods)));
             Define(t, Heads, KvHeads, kNorm, 1);
+            DefineValues(t);
         }
 
         return result;
+
+        void DefineValues(int t)
+        {
+            int from = (Heads + (KeysAreValues ? 0 : KvHeads)) * HeadDim, to = (Heads + KvHeads) * HeadDim;
+            for (int at = 0; at < KvHeads * HeadDim; at += HeadDim)
+            {
+                double squares = Enumerable.Range(from + at, HeadDim).Sum(j => qkv[t, j] * qkv[t, j]);
+                double rstd = Kind == QkNormKind.HeadsAndValues ? 1 / Math.Sqrt((squares / HeadDim) + Epsilon) : 1;
+                for (int j = at; j < at + HeadDim; j++)
+                {
+                    result[t, to + j] = qkv[t, from + j] * rstd;
+                }
+            }
+        }
 
         void Define(int t, int firstHead, int heads, double[,]? norm, double scale)
         {

@@ -94,6 +94,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     [InlineData(QkNormKind.HeadsAfterRotation, DType.BFloat16)]
     [InlineData(QkNormKind.Rows, DType.Float32)]
     [InlineData(QkNormKind.HeadsCentred, DType.BFloat16)]
+    [InlineData(QkNormKind.HeadsAndValues, DType.Float32)]
     public void Queries_alone_are_what_they_are_beside_keys_and_values(QkNormKind? norm, DType type)
     {
         const int Tokens = 37, Heads = 3, HeadDim = 10, Width = Heads * HeadDim;
@@ -202,12 +203,18 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     [InlineData(QkNormKind.HeadsCentred, 0, 0, DType.Float32)]
     [InlineData(QkNormKind.HeadsCentred, 1, 0.1, DType.Float32)]
     [InlineData(QkNormKind.HeadsCentred, 0, 0, DType.BFloat16)]
-    public void Every_kind_agrees_with_the_definition_and_finite_differences(QkNormKind kind, float offset, double beta, DType type)
+    [InlineData(QkNormKind.HeadsAndValues, 0, 0, DType.Float32)]
+    [InlineData(QkNormKind.HeadsAndValues, 1, 0.1, DType.BFloat16)]
+    [InlineData(QkNormKind.HeadsAndValues, 0, 0, DType.Float32, true)]
+    [InlineData(QkNormKind.HeadsAndValues, 1, 0.1, DType.BFloat16, true)]
+    public void Every_kind_agrees_with_the_definition_and_finite_differences(
+        QkNormKind kind, float offset, double beta, DType type, bool keysAreValues = false)
     {
         const int Tokens = 18;
         var shape = new QkNormRopeShape(3, 2, 10, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1))
         {
             Kind = kind,
+            KeysAreValues = keysAreValues,
             WeightOffset = offset,
             QueryScale = beta == 0 ? null : new QueryScale(beta, 4),
             Rotary = new RotaryTable([0.7, 0.011, 0.3, 0, 0.002], 1.25),
@@ -302,6 +309,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
                 At = At(s),
                 Rotary = s.Rotary,
                 NormKind = s.Kind,
+                KeysAreValues = s.KeysAreValues,
                 WeightOffset = s.WeightOffset,
                 QueryScale = s.QueryScale,
                 Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),
@@ -323,6 +331,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
             At = At(s),
             Rotary = s.Rotary,
             NormKind = s.Kind,
+            KeysAreValues = s.KeysAreValues,
             WeightOffset = s.WeightOffset,
             QueryScale = s.QueryScale,
             Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),

@@ -28,7 +28,7 @@ template <typename T> void check_rows(const AttentionShape& shape, double limit)
     emulation::Array<T> from(queries), kv(stored<T>(tensors.kv)), o(queries.size());
     emulation::Array<int32_t> first(firsts), row(rows);
     emulation::Array<float> lse(static_cast<size_t>(shape.heads) * tokens);
-    kernel("attention_rows", std::string("attention_rows_") + (sizeof(T) == 2 ? "bf16" : "f32"))
+    kernel("attention_rows", std::string("attention_rows_") + (shape.head_dim > 256 ? "wide_" : "") + (sizeof(T) == 2 ? "bf16" : "f32"))
         .run({static_cast<uint32_t>(tokens * shape.heads)}, {256}, 0, from.device(), kv.device(), first.device(), row.device(), o.device(),
             lse.device(), tokens, shape.heads, shape.kv_heads, shape.head_dim, shape.scale(), shape.softcap);
 
@@ -62,7 +62,7 @@ void check_types(const AttentionShape& shape)
 
 TEST(Attention_of_scattered_tokens_is_that_of_a_chunk)
 {
-    for (const int head_dim : {2, 16, 64, 80, 128, 130, 256})
+    for (const int head_dim : {2, 16, 64, 80, 128, 130, 256, 258, 512})
     {
         check_types({9, 30, 2, 1, head_dim});
     }

@@ -29,34 +29,35 @@ public:
     AttentionResult run(const Cuts& cuts, const std::vector<float>& before = {})
     {
         const AttentionShape& s = _shape;
-        const bool wide = s.head_dim > 128;
-        const int tile = wide ? 32 : 64, rows = wide ? 16 : 32, row_bytes = 16 * ((s.head_dim + 3) / 4 | 1);
+        const bool wide = s.head_dim > 128, widest = s.head_dim > 256;
+        const int tile = widest ? 16 : wide ? 32 : 64, rows = wide ? 16 : 32, row_bytes = 16 * ((s.head_dim + 3) / 4 | 1);
         const uint32_t forward_shared = 2 * tile * row_bytes + 4 * tile * (tile + 4),
-                       backward_shared = 4 * rows * row_bytes + 8 * rows * (rows + 4);
+                       backward_shared = (widest ? 2 : 4) * rows * row_bytes + 8 * rows * (rows + 4);
         const uint32_t forward_grid = blocks(s.tokens, tile) * s.heads, backward_grid = blocks(s.tokens, rows) * s.heads;
         Array<T> o(static_cast<size_t>(s.tokens) * s.q_columns()), dq(static_cast<size_t>(s.tokens) * s.q_columns());
         Array<float> lse(static_cast<size_t>(s.heads) * s.tokens), delta(static_cast<size_t>(s.heads) * s.tokens);
-        Array<float> forward_state(static_cast<size_t>(forward_grid) * 10240), backward_state(static_cast<size_t>(backward_grid) * 4096);
+        Array<float> forward_state(static_cast<size_t>(forward_grid) * 10240), 
+            backward_state(static_cast<size_t>(backward_grid) * (widest ? 8192 : 4096));
         AttentionResult result;
         each_segment(cuts, [&](int start, int end, int first, int last) {
             Array<T> kv(rows_of(_kv, s.kv_columns(), start, end));
-            kernel("attention_forward", wide, s.capped())
+            kernel("attention_forward", s.capped())
                 .run({forward_grid}, {256}, forward_shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(),
                     forward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, s.head_dim, start, end, s.scale(),
                     s.softcap, first, last);
         });
-        kernel("attention_delta", false, "")
+        kernel("attention_delta", "", false)
             .run({blocks(static_cast<int64_t>(s.tokens) * s.heads, 8)}, {256}, 0, o.device(), _output_gradient.device(), delta.device(),
                 s.tokens, s.heads, s.head_dim);
         each_segment(cuts, [&](int start, int end, int first, int last) {
             Array<T> kv(rows_of(_kv, s.kv_columns(), start, end));
             const size_t count = static_cast<size_t>(end - start) * s.kv_columns();
             Array<float> dkv = before.empty() ? Array<float>(count) : Array<float>(rows_of(before, s.kv_columns(), start, end));
-            kernel("attention_backward_kv", wide, s.capped())
+            kernel("attention_backward_kv", s.capped())
                 .run({blocks(end - start, rows) * s.kv_heads}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(),
                     _output_gradient.device(), lse.device(), delta.device(), dkv.device(), s.tokens, s.row_offset, s.heads, s.kv_heads,
                     s.head_dim, start, end, s.scale(), s.softcap, before.empty() ? 0 : 1);
-            kernel("attention_backward_q", wide, s.capped())
+            kernel("attention_backward_q", s.capped())
                 .run({backward_grid}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(), _output_gradient.device(),
                     lse.device(), delta.device(), dq.device(), backward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads,
                     s.head_dim, start, end, s.scale(), s.softcap, first, last);
@@ -78,9 +79,10 @@ private:
         }
     }
 
-    Kernel kernel(const std::string& name, bool wide, const char* capped) const
+    Kernel kernel(const std::string& name, const char* capped, bool by_width = true) const
     {
-        Kernel found(kernel_file("../attention"), name + (wide ? "_wide" : "") + capped + (sizeof(T) == 4 ? "_f32" : "_bf16"));
+        const char* width = !by_width || _shape.head_dim <= 128 ? "" : _shape.head_dim <= 256 ? "_wide" : "_widest";
+        Kernel found(kernel_file("../attention"), name + width + capped + (sizeof(T) == 4 ? "_f32" : "_bf16"));
         found.seed = seed;
         return found;
     }
@@ -102,7 +104,7 @@ void check_types(const AttentionShape& shape)
 
 TEST(Plain_attention_is_right_for_every_head_dim)
 {
-    for (const int head_dim : {2, 6, 64, 80, 96, 128, 130, 192, 256})
+    for (const int head_dim : {2, 6, 64, 80, 96, 128, 130, 192, 256, 258, 512})
     {
         check_types({67, 30, 2, 1, head_dim});
     }
@@ -126,9 +128,9 @@ TEST(Plain_attention_is_right_for_groups_of_heads_documents_padding_and_context)
 
 TEST(Plain_attention_scales_scores_and_keeps_them_within_a_softcap)
 {
-    for (const int head_dim : {64, 80, 144})
+    for (const int head_dim : {64, 80, 144, 300})
     {
-        check_types({67, 30, 2, 1, head_dim, {0}, 0.3f});
+        check_types({67, 30, 2, 1, head_dim, {0}, head_dim > 256 ? 0.1f : 0.3f});
         check_types({130, 100, 2, 1, head_dim, {0, 50, 99, 102, 180, 227, 228, 229}, 0, 2});
         check_types({40, 60, 2, 1, head_dim, {0}, 0.05f, 50});
     }
@@ -154,7 +156,7 @@ TEST(Plain_attention_accumulates_the_gradients_of_keys_and_values)
 
 TEST(Plain_attention_gives_the_same_bits_however_the_window_is_cut_and_for_every_order_of_threads)
 {
-    for (const int head_dim : {32, 144})
+    for (const int head_dim : {32, 144, 320})
     {
         const AttentionShape shape = {70, 150, 2, 1, head_dim, {0, 70, 200}};
         PlainAttention<float> attention(shape, attention_reference(shape, false, 4));

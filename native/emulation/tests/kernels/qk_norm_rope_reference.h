@@ -9,9 +9,10 @@ namespace
 const float Eps = 1e-6f;
 const double Theta = 500000;
 
-enum class Norm { None, Heads, HeadsAfterRotation, Rows, HeadsCentred };
+enum class Norm { None, Heads, HeadsAfterRotation, Rows, HeadsCentred, HeadsAndValues };
 
-const Norm AllNorms[] = {Norm::None, Norm::Heads, Norm::HeadsAfterRotation, Norm::Rows, Norm::HeadsCentred};
+const Norm AllNorms[] = {Norm::None, Norm::Heads, Norm::HeadsAfterRotation, Norm::Rows, Norm::HeadsCentred,
+    Norm::HeadsAndValues};
 
 struct Shape
 {
@@ -30,7 +31,10 @@ struct Shape
 
     int queries() const { return heads * head_dim; }
     int kv() const { return kv_heads * head_dim; }
-    int width() const { return queries() + 2 * kv(); }
+    bool keys_are_values = false;
+    bool norms_values() const { return norm == Norm::HeadsAndValues; }
+    int value_heads() const { return keys_are_values ? 0 : kv_heads; }
+    int width() const { return queries() + kv() + value_heads() * head_dim; }
     bool has_norm() const { return norm != Norm::None; }
     bool has_own_weights() const { return norm == Norm::Rows || norm == Norm::HeadsCentred; }
     int normed_heads(bool query) const { return !has_own_weights() ? 1 : query ? heads : kv_heads; }
@@ -231,6 +235,54 @@ Sized backward_of(const Shape& shape, const Inputs<T>& in, int t, bool query, co
     }
 
     return after ? turned(shape, in.first_key, t, g, -1) : g;
+}
+
+// A value head normed by itself.
+Sized normed_value(const Sized& x)
+{
+    double squares = 0;
+    for (double value : x.value)
+    {
+        squares += value * value;
+    }
+
+    Sized y = x;
+    multiply(y, 1 / std::sqrt(squares / static_cast<double>(x.value.size()) + Eps));
+    return y;
+}
+
+// What comes back through the value head at an element of row t's values.
+template <typename T> Sized value_gradient(const Shape& shape, const Inputs<T>& in, int t, int at)
+{
+    const size_t values = static_cast<size_t>(t) * shape.width() + shape.queries() + shape.value_heads() * shape.head_dim;
+    const Sized x = part(in.qkv, values + at, shape.head_dim), n = normed_value(x);
+    Sized g = part(in.dkv, static_cast<size_t>(t) * 2 * shape.kv() + shape.kv() + at, shape.head_dim);
+    double squares = 0, mean = 0, mean_size = 0;
+    const double count = shape.head_dim;
+    for (int i = 0; i < shape.head_dim; i++)
+    {
+        squares += x.value[i] * x.value[i];
+        mean += g.value[i] * n.value[i] / count;
+        mean_size += g.size[i] * n.size[i] / count;
+    }
+
+    const double rstd = 1 / std::sqrt(squares / count + Eps);
+    for (int i = 0; i < shape.head_dim; i++)
+    {
+        g.value[i] = rstd * (g.value[i] - n.value[i] * mean);
+        g.size[i] = rstd * (g.size[i] + n.size[i] * mean_size);
+    }
+
+    return g;
+}
+
+void add(Sized& to, const Sized& other)
+{
+    for (size_t i = 0; i < to.value.size(); i++)
+    {
+        to.value[i] += other.value[i];
+        to.size[i] += other.size[i];
+    }
 }
 
 } // namespace

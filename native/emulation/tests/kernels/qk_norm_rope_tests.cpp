@@ -3,17 +3,20 @@
 namespace
 {
 
+// fp32 heads of which a thread has runs of eight elements.
+template <typename T> bool is_wide(const Shape& shape) { return sizeof(T) == 4 && shape.head_dim > 256; }
+
 template <typename T> std::string entry(const char* pass, const Shape& shape)
 {
-    const char* names[] = {"rope_", "qk_norm_rope_", "rope_qk_norm_", "qk_row_norm_rope_", "qk_layer_norm_rope_"};
-    return std::string(names[static_cast<int>(shape.norm)]) + pass + "_" + Type<T>::Name +
-        (shape.head_dim / 2 % PackCount<T> == 0 ? "" : "_unaligned");
+    const char* names[] = {"rope_", "qk_norm_rope_", "rope_qk_norm_", "qk_row_norm_rope_", "qk_layer_norm_rope_", "qkv_norm_rope_"};
+    const char* variant = is_wide<T>(shape) ? "_wide" : shape.head_dim / 2 % PackCount<T> == 0 ? "" : "_unaligned";
+    return std::string(names[static_cast<int>(shape.norm)]) + pass + "_" + Type<T>::Name + variant;
 }
 
 // As kernels/qk_norm_rope_turns.cuh has it.
 struct Rotary
 {
-    double frequencies[128];
+    double frequencies[256];
     double query_beta;
     float factor;
     int original_length;
@@ -85,7 +88,7 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
     {
         forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(),
             alone ? nullptr : k_norm.device(), to_q, to_kv, rotary(shape, set, sets), Eps, shape.weight_offset, shape.rows,
-            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim, shape.value_heads());
     }
     else
     {
@@ -111,7 +114,18 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
             }
         }
 
-        for (int i = 0; i < shape.kv() && outputs != Outputs::QueriesOnly; i++)
+        const size_t values = row + shape.queries() + shape.value_heads() * shape.head_dim;
+        for (int at = 0; at < shape.kv() && outputs != Outputs::QueriesOnly && shape.norms_values(); at += shape.head_dim)
+        {
+            const Sized y = normed_value(part(in.qkv, values + at, shape.head_dim));
+            const T* to = &keys[static_cast<size_t>(t) * 2 * shape.kv() + shape.kv() + at];
+            for (int i = 0; i < shape.head_dim; i++)
+            {
+                check_close(to[i], y.value[i], y.size[i], 12, name_of(shape));
+            }
+        }
+
+        for (int i = 0; i < shape.kv() && outputs != Outputs::QueriesOnly && !shape.norms_values(); i++)
         {
             check(to_float(keys[static_cast<size_t>(t) * 2 * shape.kv() + shape.kv() + i]) ==
                       to_float(in.qkv[row + shape.queries() + shape.kv() + i]),
@@ -125,7 +139,8 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     const Inputs<T> in(shape);
     const uint32_t grid = divided_up(shape.rows, 16);
     uint32_t lanes = 1;
-    while (lanes * PackCount<T> < static_cast<uint32_t>(shape.head_dim) / 2)
+    const uint32_t run = is_wide<T>(shape) ? 8 : PackCount<T>;
+    while (lanes * run < static_cast<uint32_t>(shape.head_dim) / 2)
     {
         lanes *= 2;
     }
@@ -146,7 +161,7 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
         backward.run({grid}, {256}, shared + groups, dq.device(), from_dkv, first_key.device(), qkv.device(), q_norm.device(),
             alone ? nullptr : k_norm.device(), dqkv.device(), q_partials.device(), to_k_partials,
             rotary(shape, set, sets), Eps, shape.weight_offset,
-            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim, shape.value_heads());
     }
     else
     {
@@ -173,7 +188,12 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
                 const size_t place = row + (query ? 0 : shape.queries()) + at;
                 const Sized g = query ? part(in.dq, static_cast<size_t>(t) * count + at, width)
                                          : part(in.dkv, static_cast<size_t>(t) * 2 * count + at, width);
-                const Sized dx = backward_of(shape, in, t, query, part(in.qkv, place, width), g, expected[query]);
+                Sized dx = backward_of(shape, in, t, query, part(in.qkv, place, width), g, expected[query]);
+                if (!query && shape.keys_are_values)
+                {
+                    add(dx, value_gradient(shape, in, t, at));
+                }
+
                 for (int i = 0; i < width; i++)
                 {
                     check_close(result[place + i], dx.value[i], dx.size[i], 16, "dqkv, " + name_of(shape));
@@ -181,7 +201,16 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
             }
         }
 
-        for (int i = 0; i < shape.kv(); i++)
+        for (int at = 0; at < shape.kv() && shape.norms_values() && !shape.keys_are_values; at += shape.head_dim)
+        {
+            const Sized dx = value_gradient(shape, in, t, at);
+            for (int i = 0; i < shape.head_dim; i++)
+            {
+                check_close(result[row + shape.queries() + shape.kv() + at + i], dx.value[i], dx.size[i], 16, "dv, " + name_of(shape));
+            }
+        }
+
+        for (int i = 0; i < shape.kv() && !shape.norms_values(); i++)
         {
             check_close(result[row + shape.queries() + shape.kv() + i],
                 in.dkv[static_cast<size_t>(t) * 2 * shape.kv() + shape.kv() + i], 0, 0, "dv, " + name_of(shape));
@@ -223,7 +252,7 @@ TEST(QkNormRopeForwardIsItsDefinition)
 {
     for (Norm norm : AllNorms)
     {
-        for (int head_dim : {8, 16, 64, 72, 80, 128, 248, 256})
+        for (int head_dim : {8, 16, 64, 72, 80, 128, 248, 256, 260, 512})
         {
             check_forward<float>({19, 3, 1, head_dim, norm, 40}, Outputs::Both);
             check_forward<Bf16>({19, 3, 1, head_dim, norm, 40}, Outputs::Both);
@@ -255,6 +284,19 @@ TEST(QkNormRopeOfQueriesAloneTouchesNoKeys)
     }
 }
 
+TEST(QkNormRopeOfKeysThatAreValuesAddsWhatComesBackThroughBoth)
+{
+    for (int head_dim : {8, 12, 64, 72, 256, 260, 512})
+    {
+        Shape shape = {19, 4, 2, head_dim, Norm::HeadsAndValues, 40};
+        shape.keys_are_values = true;
+        check_forward<float>(shape, Outputs::Both);
+        check_backward<float>(shape);
+        check_forward<Bf16>(shape, Outputs::Both);
+        check_backward<Bf16>(shape);
+    }
+}
+
 TEST(QkNormRopeIsRightAtPositionsOfAMillion)
 {
     for (int row_offset : {65536, 1048575, 4000000})
@@ -279,7 +321,7 @@ TEST(QkNormRopeBackwardIsItsDefinition)
 {
     for (Norm norm : AllNorms)
     {
-        for (int head_dim : {8, 16, 64, 72, 80, 128, 248, 256})
+        for (int head_dim : {8, 16, 64, 72, 80, 128, 248, 256, 260, 512})
         {
             check_backward<float>({19, 3, 1, head_dim, norm, 40});
             check_backward<Bf16>({19, 3, 1, head_dim, norm, 40});

@@ -14,6 +14,8 @@ internal readonly unsafe struct AttentionShape
     /// <summary>Window rows whose key and value gradients a job computes; a multiple of every micro-kernel's columns.</summary>
     public const int WindowBlock = 128;
 
+    private const int WidestHead = 512;
+
     /// <summary>Scratch memory holds this many head elements, padding counted, of each token of a query block.</summary>
     private const int MaxGroupElements = 16384;
 
@@ -29,7 +31,7 @@ internal readonly unsafe struct AttentionShape
         int rowOffset = at.Row;
         Rows = (int*)at.Rows;
         bases = (int*)at.Bases;
-        if (headDim is < 1 or > 256 || kvHeads < 1 || heads % kvHeads != 0 || heads / kvHeads * (headDim + 12) > MaxGroupElements)
+        if (headDim is < 1 or > WidestHead || kvHeads < 1 || heads % kvHeads != 0 || heads / kvHeads * (headDim + 12) > MaxGroupElements)
         {
             throw new ArgumentException($"cannot attend with {heads} heads on {kvHeads} key/value heads of {headDim}", nameof(shape));
         }

@@ -30,6 +30,9 @@ internal readonly unsafe struct Row
         this.type = type;
     }
 
+    /// <summary>The elements from <paramref name="j"/> on.</summary>
+    public Row From(long j) => new(At(j), type);
+
     /// <summary>Elements <paramref name="j"/> to <paramref name="j"/> + min(16, <paramref name="lanes"/>) - 1; other lanes are 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<float> Load(long j, int lanes) => Lanes.Load(At(j), type, lanes);

@@ -12,7 +12,7 @@ internal abstract class ModelFamily
     public static readonly ModelFamily[] All =
     [
         new Llama(), new Qwen2(), new Qwen3(), new Mistral(), new Ministral(), new Ministral3(), new SmolLm3(), new SeedOss(),
-        new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Olmo2(), new Olmo3(), new OlmoHybrid(),
+        new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Gemma4(), new Olmo2(), new Olmo3(), new OlmoHybrid(),
         new Exaone4(), new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(),
         new GptNeoX(), new Cohere(),
         new Cohere2(), new Nemotron(), new NemotronH(), new Gpt2(), new Lfm2(), new Qwen35(), new Qwen35Moe(), new Qwen3Next(),
@@ -102,6 +102,9 @@ internal abstract class ModelFamily
 
     /// <summary>Layers of another kind may have positions of their own (rope_parameters by kind of layer).</summary>
     public virtual bool PositionsByKind => false;
+
+    /// <summary>Positions may turn a part of a head's pairs, as its rope_parameters say ("proportional").</summary>
+    public virtual bool HasProportionalPositions => false;
 
     /// <summary>Names in its checkpoints.</summary>
     public virtual DecoderNames Names(ModelConfig model) => DecoderNames.Llama;

@@ -17,6 +17,7 @@ internal static class HuggingFaceRope
 {
     private const string Top = "rope_theta";
     private const string Plain = "default";
+    private const string Proportional = "proportional";
     private const string Full = "full_attention";
     private const string Sliding = "sliding_attention";
 
@@ -40,6 +41,7 @@ internal static class HuggingFaceRope
             "factor", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate",
             "original_max_position_embeddings", "llama_4_scaling_beta",
         ],
+        [RotaryScalingKind.Proportional] = ["factor", "partial_rotary_factor"],
         [RotaryScalingKind.LongRope] =
         [
             "factor", "short_factor", "long_factor", "short_mscale", "long_mscale", "attention_factor",
@@ -154,6 +156,7 @@ internal static class HuggingFaceRope
         // Phi-3's first long models said yarn where they meant two lists.
         var scaled = type == Plain ? (RotaryScalingKind?)null
             : rope.Has("long_factor") && type == "yarn" ? RotaryScalingKind.LongRope
+            : type == Proportional && at.Family.HasProportionalPositions ? RotaryScalingKind.Proportional
             : s_kinds.TryGetValue(type, out var known) ? known
             : null;
         if (type != Plain && scaled is null)
@@ -195,7 +198,7 @@ internal static class HuggingFaceRope
         Positive(at, "original_max_position_embeddings", original);
         double factor = kind == RotaryScalingKind.LongRope
             ? LongFactor(rope, positions, original)
-            : Positive(at, "factor", rope.Double("factor"));
+            : Positive(at, "factor", rope.Double("factor", kind == RotaryScalingKind.Proportional ? 1 : null));
         var scaling = new RotaryScaling(kind, factor) { OriginalPositions = Math.Max(original, 1) };
         return kind switch
         {
@@ -213,6 +216,7 @@ internal static class HuggingFaceRope
                 AttentionFactor = YarnFactor(rope, factor),
                 QueryGrowth = rope.Has("llama_4_scaling_beta") ? rope.Double("llama_4_scaling_beta") : null,
             },
+            RotaryScalingKind.Proportional => scaling with { Part = Part(at, rope.Double("partial_rotary_factor", 1)) },
             RotaryScalingKind.LongRope => scaling with
             {
                 ShortFactors = Factors(rope, "short_factor"),
@@ -252,6 +256,16 @@ internal static class HuggingFaceRope
         }
 
         return new FactorList([.. list.EnumerateArray().Select(v => v.GetDouble())]);
+    }
+
+    private static double Part(Place at, double part)
+    {
+        if (part is <= 0 or > 1)
+        {
+            at.Fields.Faults.Add($"partial_rotary_factor of {at.Key} must be above 0 and at most 1, found {part}");
+        }
+
+        return part;
     }
 
     private static double Positive(Place at, string key, double value)

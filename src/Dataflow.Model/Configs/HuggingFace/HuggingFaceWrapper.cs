@@ -16,6 +16,7 @@ internal static class HuggingFaceWrapper
     private static readonly Dictionary<string, string> s_textTypes = new()
     {
         ["gemma3"] = "gemma3_text",
+        ["gemma4"] = "gemma4_text",
         ["mistral3"] = "mistral",
         ["qwen3_vl"] = "qwen3",
         ["qwen3_5"] = "qwen3_5_text",
