@@ -24,8 +24,8 @@ PY
 heading() { # title, what its rows have in common
     echo "# $1, predicted"
     echo
-    echo "Commit $(git rev-parse --short=12 HEAD). Made by \`bench/predictions.sh ${FUNCNAME[1]}\`: every figure is a prediction of \`dataflow"
-    echo "simulate\`; nothing ran. $2"
+    echo "Commit $(git rev-parse --short=12 HEAD). Made by \`bench/predictions.sh ${FUNCNAME[1]}\`: every figure is a prediction of"
+    echo "\`dataflow simulate\`; nothing ran. $2"
     echo
 }
 
@@ -109,8 +109,8 @@ mixtures() {
     budgets "flextrain, LoRA" qwen3-30b-a3b 2048 192 "31.3:7767 24:7224 20:7196 16:5975" $lora
     budgets "als244, full" "$(cut_to qwen3-30b-a3b 24)" 1024 192 "16:6686 20:8563 24:9684 28:10014" --dtype bf16
     echo
-    echo "The host memory of als244's rows and the rank of flextrain's are not known; ours are 192 GiB and 16. The machine's profile was fitted"
-    echo "to rows of dense models; no mixture was measured on any machine, and products of groups are counted as even groups."
+    echo "The host memory of als244's rows and the rank of flextrain's are not known; ours are 192 GiB and 16. The machine's profile was"
+    echo "fitted to rows of dense models; no mixture was measured on any machine, and products of groups are counted as even groups."
     local models=("qwen3-30b-a3b" "qwen3-30b-a3b $lora" "qwen3-30b-a3b $qlora" "gpt-oss-20b" "gpt-oss-20b $lora" "gpt-oss-20b $qlora")
     planned 4096 24 64 "rtx4090 rtx5090 h100-sxm" "${models[@]}"
     planned 4096 80 256 "h100-sxm" "${models[@]}"

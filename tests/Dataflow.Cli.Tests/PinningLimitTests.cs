@@ -34,14 +34,16 @@ public sealed class PinningLimitTests
         var budgets = Of(56L << 30).Within(new PinningLimit(new Bytes(27L << 30), "under WSL2"));
         Assert.Equal(new Bytes((27L << 30) - (64 << 10)), budgets.Memory.Host);
         Assert.Equal(new Bytes(24L << 30), budgets.Memory.Device);
-        Assert.Matches(@"^of the host memory budget of 56\.\d+ GiB the GPU's driver can pin 27\.\d+ GiB, and .* is planned with; under WSL2$",
+        Assert.Matches(
+            @"^of the host memory budget of 56\.\d+ GiB the GPU's driver can pin 27\.\d+ GiB, and .* is planned with; under WSL2$",
             budgets.Pinning);
     }
 
     [Fact]
     public void A_system_that_pins_nothing_is_refused_with_what_lifts_the_limit()
     {
-        var refused = Assert.Throws<MachineException>(() => Of(1L << 30).Within(new PinningLimit(new Bytes(4096), "`ulimit -l` raises it")));
+        var nothing = new PinningLimit(new Bytes(4096), "`ulimit -l` raises it");
+        var refused = Assert.Throws<MachineException>(() => Of(1L << 30).Within(nothing));
         Assert.EndsWith("can pin 4.0 KiB; `ulimit -l` raises it", refused.Message, StringComparison.Ordinal);
     }
 

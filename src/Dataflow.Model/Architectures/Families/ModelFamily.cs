@@ -12,7 +12,8 @@ internal abstract class ModelFamily
     public static readonly ModelFamily[] All =
     [
         new Llama(), new Qwen2(), new Qwen3(), new Mistral(), new Ministral(), new Ministral3(), new SmolLm3(), new SeedOss(),
-        new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Gemma4(), new Olmo2(), new Olmo3(), new OlmoHybrid(),
+        new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Gemma4(), new Olmo2(), new Olmo3(),
+        new OlmoHybrid(),
         new Exaone4(), new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(),
         new GptNeoX(), new Cohere(),
         new Cohere2(), new Nemotron(), new NemotronH(), new Gpt2(), new Lfm2(), new Qwen35(), new Qwen35Moe(), new Qwen3Next(),
