@@ -20,7 +20,7 @@ public delegate void LogitsOf(int Continuation, int Token, Span<float> Logits);
 
 /// <summary>
 /// A model that continues sequences: steps of a schedule on a device, each of as many tokens as it has room for, whichever sequences they
-/// belong to. Keys and values stay in the plan's cache from step to step.
+/// belong to. Keys and values, and states, stay in the plan's cache from step to step.
 /// </summary>
 public sealed class CachedModel
 {
@@ -48,7 +48,7 @@ public sealed class CachedModel
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
         table = new CachedTable(workload.Model, workload.Geometry);
-        rows = new CacheRows(cache.Rows);
+        rows = new CacheRows(cache.Rows, cache.SequenceRows);
         vocabulary = new VocabularyRows(workload.Model.VocabSize, workload.Geometry.VocabularyBlocks);
         logits = new float[workload.Model.VocabSize];
         Clear(schedule);
@@ -140,8 +140,11 @@ public sealed class CachedModel
         }
 
         state.Write(s_table, Bytes.Zero, table.Bytes);
-        executor.RunStep(
-            new StepArguments(1, default, 1) { Extent = new StepExtent(table.Count, table.Logits, table.FirstRow) });
+        var extent = new StepExtent(table.Count, table.Logits, table.FirstRow)
+        {
+            Sequences = workload.Model.HasStates ? table.Sequences : null,
+        };
+        executor.RunStep(new StepArguments(1, default, 1) { Extent = extent });
         Steps++;
         for (int i = 0; i < asked.Count; i++)
         {

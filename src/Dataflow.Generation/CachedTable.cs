@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Dataflow.Model;
+using Dataflow.Runtime;
 using Dataflow.Training;
 
 namespace Dataflow.Generation;
@@ -18,6 +19,7 @@ internal sealed class CachedTable
     private int nextChunk;
     private CachedSequence? first;
     private readonly List<CachedSequence> given = []; // by token
+    private readonly List<SequenceTokens> sequences = [];
 
     /// <summary>An empty one.</summary>
     public CachedTable(ModelConfig model, Geometry geometry)
@@ -45,6 +47,9 @@ internal sealed class CachedTable
     /// <summary>The row of the first token where the others of its sequence follow it; null where there are yet others.</summary>
     public int? FirstRow { get; private set; }
 
+    /// <summary>Whose tokens they are, those of each sequence as neighbours.</summary>
+    public IReadOnlyList<SequenceTokens> Sequences => sequences;
+
     /// <summary>As the device reads it.</summary>
     public ReadOnlySpan<byte> Bytes => MemoryMarshal.AsBytes(table.AsSpan());
 
@@ -53,6 +58,7 @@ internal sealed class CachedTable
     {
         (Count, Logits, FirstRow, first) = (0, 0, null, null);
         given.Clear();
+        sequences.Clear();
         rotary.ForEach(r => r.Begin());
         nextChunk++;
     }
@@ -76,6 +82,15 @@ internal sealed class CachedTable
     public void Add(CachedSequence sequence, int position, int id, bool wanted)
     {
         int row = sequence.FirstRow + position, t = Count++;
+        if (t > 0 && given[t - 1] == sequence)
+        {
+            sequences[^1] = sequences[^1] with { Count = sequences[^1].Count + 1 };
+        }
+        else
+        {
+            sequences.Add(new SequenceTokens(t, 1, sequence.FirstRow, position));
+        }
+
         given.Add(sequence);
         first ??= sequence;
         FirstRow = t == 0 ? row : sequence == first && FirstRow + t == row ? FirstRow : null;

@@ -20,7 +20,8 @@ public readonly record struct GeneratedToken(int Prompt, int Id, int Index);
 
 /// <summary>
 /// Continues prompts side by side: each step has a token of every sequence that goes on, and the prompts of those that begin. Where the
-/// cache is full, prompts wait until a sequence has ended. What a prompt is continued by does not depend on the others.
+/// cache is full, prompts wait until a sequence has ended. What a prompt is continued by does not depend on the others, but for the
+/// rounding of recurrences, which go by blocks of the tokens that a step has of a sequence.
 /// </summary>
 /// <param name="model">The model.</param>
 /// <param name="vocabulary">Tokens that there are.</param>

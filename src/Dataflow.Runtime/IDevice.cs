@@ -30,7 +30,18 @@ public readonly record struct StepArguments(
 /// <param name="FirstRow">
 /// The window row of the first token where all are of one sequence and the others follow it, row after row; null where they do not.
 /// </param>
-public readonly record struct StepExtent(int Tokens, int Logits, int? FirstRow);
+public readonly record struct StepExtent(int Tokens, int Logits, int? FirstRow)
+{
+    /// <summary>Which of the tokens are whose, where layers have states; null: no layer has one.</summary>
+    public IReadOnlyList<SequenceTokens>? Sequences { get; init; }
+}
+
+/// <summary>Neighbouring tokens of a step that continue one sequence.</summary>
+/// <param name="First">The first of them, counted from the step's first.</param>
+/// <param name="Count">How many.</param>
+/// <param name="FirstRow">Where in the cache the sequence begins.</param>
+/// <param name="Position">Tokens that it had before.</param>
+public readonly record struct SequenceTokens(int First, int Count, int FirstRow, int Position);
 
 /// <summary>
 /// Where the verbs of a schedule land. A device is made for one schedule and workload; it owns the arenas. Ops of one stream run in

@@ -99,7 +99,11 @@ internal static class KernelDispatch
                 stream.Launch(ScatterRowsArguments.Of(c, at));
                 break;
             case GatedConvolutionForwardCall c:
-                stream.Launch(GatedConvolutionForwardArguments.Of(c, at));
+                for (int i = 0; i < at.SequenceCount; i++)
+                {
+                    stream.Launch(GatedConvolutionForwardArguments.Of(c, at.OfSequence(i)));
+                }
+
                 break;
             case GatedConvolutionBackwardCall c:
                 stream.Launch(GatedConvolutionBackwardArguments.Of(c, at));
@@ -139,13 +143,21 @@ internal static class KernelDispatch
                 stream.Launch(SumRowsArguments.Of(c, at));
                 break;
             case CausalConvolutionForwardCall c:
-                stream.Launch(CausalConvolutionForwardArguments.Of(c, at));
+                for (int i = 0; i < at.SequenceCount; i++)
+                {
+                    stream.Launch(CausalConvolutionForwardArguments.Of(c, at.OfSequence(i)));
+                }
+
                 break;
             case CausalConvolutionBackwardCall c:
                 stream.Launch(CausalConvolutionBackwardArguments.Of(c, at));
                 break;
             case LinearRecurrenceForwardCall c:
-                stream.Launch(LinearRecurrenceForwardArguments.Of(c, at));
+                for (int i = 0; i < at.SequenceCount; i++)
+                {
+                    stream.Launch(LinearRecurrenceForwardArguments.Of(c, at.OfSequence(i)));
+                }
+
                 break;
             case LinearRecurrenceBackwardCall c:
                 stream.Launch(LinearRecurrenceBackwardArguments.Of(c, at));

@@ -49,6 +49,7 @@ public readonly struct OpOperands
     private readonly BlockProgram program;
     private readonly int firstToken;
     private readonly int tokens;
+    private readonly SequenceTokens? sequence;
 
     internal OpOperands(StepContext step, ScheduledOp op, BlockProgram program)
         : this(step, op, program, 0, step.TokensOf(op))
@@ -57,6 +58,9 @@ public readonly struct OpOperands
 
     private OpOperands(StepContext step, ScheduledOp op, BlockProgram program, int firstToken, int tokens) =>
         (this.step, this.op, this.program, this.firstToken, this.tokens) = (step, op, program, firstToken, tokens);
+
+    private OpOperands(StepContext step, ScheduledOp op, BlockProgram program, SequenceTokens sequence)
+        : this(step, op, program, sequence.First, sequence.Count) => this.sequence = sequence;
 
     /// <summary>The model whose step it is.</summary>
     public ModelConfig Model => step.Model;
@@ -102,6 +106,16 @@ public readonly struct OpOperands
 
     /// <summary>The same of so many tokens of the chunk.</summary>
     public OpOperands SubChunk(int first, int count) => new(step, op, program, first, count);
+
+    /// <summary>Sequences that the step's tokens continue, each with a state of its own; 1 where all are of one chunk.</summary>
+    public int SequenceCount => step.Extent?.Sequences?.Count ?? 1;
+
+    /// <summary>The same of one sequence's tokens; of a chunk its own.</summary>
+    public OpOperands OfSequence(int index) =>
+        step.Extent?.Sequences is { } all ? new(step, op, program, all[index]) : this;
+
+    /// <summary>Whose tokens they are; null: a chunk's.</summary>
+    internal SequenceTokens? Sequence => sequence;
 
     /// <summary>Whether the op has an operand of that role.</summary>
     public bool Has(string role) => op.Has(role);
@@ -185,7 +199,7 @@ public readonly struct OpOperands
     /// <param name="firstKey">The first key of each.</param>
     /// <param name="scattered">Where they are, where they need not follow each other.</param>
     public ChunkContext Context(Operand firstKey, ScatteredTokens? scattered = null) =>
-        scattered is null ? new(Pointer(firstKey), step.Geometry.WindowRow(op.Chunk!.Value))
+        scattered is null ? new(Pointer(firstKey), sequence is { } s ? s.FirstRow + s.Position : step.Geometry.WindowRow(op.Chunk!.Value))
         : step.Extent?.FirstRow is { } first ? new(Pointer(firstKey), first) { Bases = Pointer(scattered.Bases) }
         : new(Pointer(firstKey), 0) { Rows = Pointer(scattered.Rows), Bases = Pointer(scattered.Bases) };
 

@@ -48,11 +48,16 @@ public static class StepFacts
     public static IEnumerable<KeyValuePair<string, string>> BaseOf(Workload workload) =>
         workload.Model.BaseWeights is { } type ? [new(BaseName, type.Name())] : [];
 
-    /// <summary>What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8".</summary>
+    /// <summary>
+    /// What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8"; with the rows of each sequence,
+    /// where these have states: "4096x8x1024".
+    /// </summary>
     public static IEnumerable<KeyValuePair<string, string>> CacheOf(Workload workload) =>
-        workload.Geometry.Cache is { } cache
-            ? [new(CacheName, string.Create(CultureInfo.InvariantCulture, $"{cache.Rows}{Between}{cache.Logits}"))]
-            : [];
+        workload.Geometry.Cache is not { } cache ? []
+        : [new(CacheName, string.Join(Between, Numbers(cache).Select(n => n.ToString(CultureInfo.InvariantCulture))))];
+
+    private static IEnumerable<int> Numbers(CacheShape cache) =>
+        cache.SequenceRows is { } rows ? [cache.Rows, cache.Logits, rows] : [cache.Rows, cache.Logits];
 
     /// <summary>The type of the targets' weights, where they have some.</summary>
     public static IEnumerable<KeyValuePair<string, string>> WeightsOf(Workload workload) =>
@@ -221,8 +226,13 @@ public static class StepFacts
 
     private static CacheShape? Cache(string text)
     {
-        string[] numbers = text.Split(Between);
-        return numbers is [var rows, var logits] && Number(rows) is { } r && Number(logits) is { } l ? new CacheShape(r, l) : null;
+        int?[] numbers = [.. text.Split(Between).Select(Number)];
+        return numbers switch
+        {
+            [{ } rows, { } logits] => new CacheShape(rows, logits),
+            [{ } rows, { } logits, { } each] => new CacheShape(rows, logits) { SequenceRows = each },
+            _ => null,
+        };
 
         static int? Number(string text) =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)

@@ -16,7 +16,7 @@ public abstract class BaseWeightsConformance<TDevice> : ConformanceSuite<TDevice
 
     private static readonly AdapterConfig s_adapter = new() { Rank = 3, Alpha = 5, Targets = ModuleNames.AllLinear };
 
-    /// <summary>Models with a matrix of several tensors, fused ones, windows and norms of heads, rows that are no whole blocks.</summary>
+    /// <summary>Models with a matrix of several tensors, fused ones, windows and norms of heads, states, rows that are no whole blocks.</summary>
     public static TheoryData<string, DType, string> Cases =>
         [
             .. Sample<(string, DType, string)>(
@@ -33,6 +33,8 @@ public abstract class BaseWeightsConformance<TDevice> : ConformanceSuite<TDevice
                     ("llama-small", DType.Int8, "fp32"),
                     ("gpt2", DType.Nf4, "fp32"),
                     ("llama-small", DType.BFloat16, "fp32"),
+                    ("olmo-hybrid", DType.Nf4, "fp32"),
+                    ("lfm2", DType.Nf4Nested, "bf16"),
                 ]
             ),
         ];

@@ -32,11 +32,8 @@ public sealed class GoldenCase : PyTorchCase
     public static IEnumerable<string> Families =>
         Directory.GetDirectories(FamilyCases()).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal);
 
-    /// <summary>Those whose sequences can be continued: not where layers pass a state on, which is refused.</summary>
-    public static IEnumerable<string> ContinuedFamilies => Families.Where(f => !OfFamily(f).Model.HasStates);
-
-    /// <summary>Those of them that can have an adapter: not with latent attention, which is refused.</summary>
-    public static IEnumerable<string> AdaptedFamilies => ContinuedFamilies.Where(f => OfFamily(f).Model.Latent is null);
+    /// <summary>Those that can have an adapter: not with latent attention, where it is refused.</summary>
+    public static IEnumerable<string> AdaptedFamilies => Families.Where(f => OfFamily(f).Model.Latent is null);
 
     /// <summary>
     /// Mixtures in which bf16 sends a token to another expert than float64 does, as its two scores differ by less than bf16's rounding of

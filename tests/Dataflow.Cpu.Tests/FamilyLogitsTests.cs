@@ -10,7 +10,7 @@ namespace Dataflow.Cpu.Tests;
 /// <summary>The logits of each family's first row, as the head leaves them and the loss reads them: those of transformers.</summary>
 public class FamilyLogitsTests
 {
-    public static TheoryData<string> Cases => [.. GoldenCase.ContinuedFamilies];
+    public static TheoryData<string> Cases => [.. GoldenCase.Families];
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -34,6 +34,26 @@ public class CacheRowsTests
     }
 
     [Fact]
+    public void With_states_every_sequence_has_as_many_rows_and_begins_anew_when_tokens_are_taken_back()
+    {
+        var rows = new CacheRows(96, each: 32);
+        CachedSequence[] open = [.. new[] { 3, 32, 7 }.Select(capacity => rows.Take(capacity, 32)!)];
+        Assert.Equal([0, 32, 64], open.Select(s => s.FirstRow));
+        Assert.Null(rows.Take(1, 1));
+        rows.Free(open[1]);
+        Assert.Null(rows.Take(33, 33));
+        Assert.Equal(32, rows.Take(1, 1)!.FirstRow);
+
+        open[0].Count = 3;
+        Assert.Equal(3, open[0].Rewind(3));
+        Assert.Equal(0, open[0].Rewind(2));
+        Assert.Equal(0, open[0].Count);
+        var kept = new CacheRows(96).Take(3, 3)!;
+        kept.Count = 3;
+        Assert.Equal(2, kept.Rewind(2));
+    }
+
+    [Fact]
     public void Where_no_gap_is_large_enough_there_is_no_room()
     {
         var rows = new CacheRows(96);

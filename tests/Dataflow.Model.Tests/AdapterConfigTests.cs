@@ -52,12 +52,18 @@ public sealed class AdapterConfigTests
     }
 
     [Fact]
-    public void Models_with_convolutions_are_refused()
+    public void Of_what_stands_in_attentions_place_all_products_are_targets_and_DoRA_is_refused()
     {
-        var model = s_model with { Pattern = new LayerPattern(new LayerKind(56) { ConvolutionTaps = 3 }, new LayerKind(56)) };
+        var recurrence = new Recurrence(KeyHeads: 2, Heads: 4, KeyDim: 6, ValueDim: 5, Taps: 4);
+        LayerKind[] kinds = [new(56) { ConvolutionTaps = 3 }, new(56) { Recurrence = recurrence }, new(56)];
+        var model = s_model with { LayerCount = 3, Pattern = new LayerPattern([.. kinds]) };
+        const string all = """{"r": 4, "lora_alpha": 8, "target_modules": "all-linear" """;
+        var adapted = model.Adapting(Parse(all + "}"));
+        Assert.Equal([5, 8, 7], adapted.Layers.Select(l => adapted.KindOf(l).Adapter!.Parts.Length));
+        Assert.Contains(NamedParameter.All(adapted), p => p.Name.EndsWith("1.linear_attn.in_proj_a.lora_B.weight", StringComparison.Ordinal));
         Assert.Contains(
-            "has layers with a convolution or a state in place of attention, and adapters of such models are not supported yet",
-            Refused(() => model.Adapting(Parse("""{"r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}"""))),
+            "DoRA is not supported of what stands in attention's place nor of gated attention",
+            Refused(() => model.Adapting(Parse(all + ", \"use_dora\": true}"))),
             StringComparison.Ordinal);
     }
 

@@ -14,10 +14,11 @@ internal sealed class CausalConvolution(KernelLibrary library, ColumnSum columnS
     public void Forward(CudaStream stream, in CausalConvolutionForwardArguments call)
     {
         long rest = call.After is { } after ? (call.AfterBytes - after.Bytes) / after.Type.Size() : 0;
+        int rows = call.IsInPlace ? call.X.Rows : KernelWorkspace.ConvolutionGroupRows(call.X.Rows); // one block of threads for a column
         forward[call.X.Type]
             .Launch(
                 stream,
-                GatedConvolution.Shape(call.X.Rows, call.Taps.Rows),
+                GatedConvolution.Shape(call.X.Rows, call.Taps.Rows, rows),
                 At(call.X),
                 At(call.Taps),
                 At(call.Bias),
@@ -31,7 +32,7 @@ internal sealed class CausalConvolution(KernelLibrary library, ColumnSum columnS
                 call.Taps.Rows,
                 call.Taps.Columns,
                 call.X.Stride,
-                KernelWorkspace.ConvolutionGroupRows(call.X.Rows)
+                rows
             );
     }
 

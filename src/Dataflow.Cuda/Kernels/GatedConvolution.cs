@@ -16,10 +16,11 @@ internal sealed class GatedConvolution(KernelLibrary library, ColumnSum columnSu
     public void Forward(CudaStream stream, in GatedConvolutionForwardArguments call)
     {
         long rest = call.After is { } after ? (call.AfterBytes - after.Bytes) / after.Type.Size() : 0;
+        int rows = call.IsInPlace ? call.X.Rows : KernelWorkspace.ConvolutionGroupRows(call.X.Rows); // one block of threads for a column
         forward[call.X.Type]
             .Launch(
                 stream,
-                Shape(call.X.Rows, call.Taps.Rows),
+                Shape(call.X.Rows, call.Taps.Rows, rows),
                 At(call.X),
                 At(call.Taps),
                 At(call.At.FirstKey),
@@ -31,7 +32,7 @@ internal sealed class GatedConvolution(KernelLibrary library, ColumnSum columnSu
                 call.X.Rows,
                 call.Taps.Rows,
                 call.Taps.Columns,
-                KernelWorkspace.ConvolutionGroupRows(call.X.Rows)
+                rows
             );
     }
 
@@ -71,6 +72,9 @@ internal sealed class GatedConvolution(KernelLibrary library, ColumnSum columnSu
     }
 
     /// <summary>A thread for each column of a group of tokens.</summary>
-    public static LaunchShape Shape(int rows, int columns) =>
-        new(new Extent((int)Up(columns, Block), (int)Up(rows, KernelWorkspace.ConvolutionGroupRows(rows))), Block);
+    public static LaunchShape Shape(int rows, int columns) => Shape(rows, columns, KernelWorkspace.ConvolutionGroupRows(rows));
+
+    /// <summary>The same with groups of so many tokens.</summary>
+    public static LaunchShape Shape(int rows, int columns, int group) =>
+        new(new Extent((int)Up(columns, Block), (int)Up(rows, group)), Block);
 }

@@ -36,6 +36,10 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
             (WeightName.GateUp, 0) => WeightName.GateB,
             (WeightName.GateUp, 1) => WeightName.UpB,
             (WeightName.Down, _) => WeightName.DownB,
+            (WeightName.RecurrenceIn, >= 0 and <= 5) => WeightName.RecurrenceInFirstB + Part,
+            (WeightName.RecurrenceOut, _) => WeightName.RecurrenceOutB,
+            (WeightName.ConvolutionIn, _) => WeightName.ConvolutionInB,
+            (WeightName.ConvolutionOut, _) => WeightName.ConvolutionOutB,
             (WeightName.HeadMatrix, _) => WeightName.HeadB,
             (WeightName.EmbeddingTable, _) => WeightName.EmbeddingB,
             _ => throw new InvalidOperationException($"{Matrix} has no adapter"),
@@ -63,6 +67,10 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
             WeightName.AttentionOut => WeightName.AttentionOutA,
             WeightName.GateUp => WeightName.GateUpA,
             WeightName.Down => WeightName.DownA,
+            WeightName.RecurrenceIn => WeightName.RecurrenceInA,
+            WeightName.RecurrenceOut => WeightName.RecurrenceOutA,
+            WeightName.ConvolutionIn => WeightName.ConvolutionInA,
+            WeightName.ConvolutionOut => WeightName.ConvolutionOutA,
             WeightName.HeadMatrix => WeightName.HeadA,
             WeightName.EmbeddingTable => WeightName.EmbeddingA,
             _ => throw new InvalidOperationException($"{matrix} has no adapter"),
@@ -70,7 +78,11 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
 
     /// <summary>Matrices of a layer that may have one: what "all-linear" means.</summary>
     public static bool MayAdaptInLayer(WeightName matrix) =>
-        matrix is WeightName.Qkv or WeightName.AttentionOut or WeightName.GateUp or WeightName.Down;
+        matrix is WeightName.Qkv or WeightName.AttentionOut or WeightName.GateUp or WeightName.Down || IsOfState(matrix);
+
+    /// <summary>It is of what stands in attention's place.</summary>
+    public static bool IsOfState(WeightName matrix) =>
+        matrix is WeightName.RecurrenceIn or WeightName.RecurrenceOut or WeightName.ConvolutionIn or WeightName.ConvolutionOut;
 
     /// <summary>Matrices that may have one.</summary>
     public static bool MayAdapt(WeightName matrix) =>

@@ -9,7 +9,7 @@ namespace Dataflow.Model;
 /// tensors of the matrix, and B h into the columns of its result that are that tensor's rows. The way back computes h anew, of which a
 /// product costs less than the memory that would keep it.
 /// </summary>
-internal static class AdapterCalls
+internal static partial class AdapterCalls
 {
     /// <summary>Of a forward.</summary>
     public static ImmutableArray<KernelCall> Forward(LayerAdapter? adapter, ImmutableArray<KernelCall> calls) =>
@@ -113,13 +113,13 @@ internal static class AdapterCalls
             yield return call;
         }
 
-        foreach (var part in parts)
+        foreach (var part in parts.Where(p => Meets(product.B, p)))
         {
-            var columns = product.C.Columns(part.FirstRow, part.Rows);
+            var columns = ColumnsOf(product.C, product.B, part);
             yield return new GemmForwardCall
             {
                 A = RanksOf(LowRank, part),
-                B = W(part.B),
+                B = RowsOf(W(part.B), product.B, part),
                 C = columns,
                 Addend = columns,
                 Scale = product.Scale * part.Scale,
@@ -151,15 +151,21 @@ internal static class AdapterCalls
         }
 
         yield return product;
-        foreach (var part in parts)
+        foreach (var part in parts.Where(p => Meets(product.B, p)))
         {
             yield return new GemmInputGradientCall
             {
-                A = product.A.Columns(part.FirstRow, part.Rows),
-                B = W(part.B),
+                A = ColumnsOf(product.A, product.B, part),
+                B = RowsOf(W(part.B), product.B, part),
                 C = RanksOf(GradLowRank, part),
                 Scale = product.Scale * part.Scale,
+                Adds = GoesOnBehind(product.B, part),
             };
+        }
+
+        if (!IsLast(product.B))
+        {
+            yield break;
         }
 
         if (parts is [{ Dropout: > 0 }, ..])
@@ -197,9 +203,11 @@ internal static class AdapterCalls
 
         product = parts[0].HasMagnitude ? product with { A = UnscaledGradient(product.A) } : product;
 
+        bool last = IsLast(product.C);
         foreach (var part in parts)
         {
-            if (part.Dropout > 0 || part == parts[0])
+            bool meets = Meets(product.C, part);
+            if (part.Dropout > 0 ? meets || last : part == parts[0])
             {
                 // Without dropout once for all of them.
                 foreach (var call in Downs(product.B, part.Dropout > 0 ? [part] : parts))
@@ -208,14 +216,18 @@ internal static class AdapterCalls
                 }
             }
 
-            yield return new GemmWeightGradientCall
+            if (meets)
             {
-                A = product.A.Columns(part.FirstRow, part.Rows),
-                B = RanksOf(LowRank, part),
-                C = G(part.B),
-                Scale = product.Scale * part.Scale,
-            };
-            if (part.Dropout > 0)
+                yield return new GemmWeightGradientCall
+                {
+                    A = ColumnsOf(product.A, product.C, part),
+                    B = RanksOf(LowRank, part),
+                    C = RowsOf(G(part.B), product.C, part),
+                    Scale = product.Scale * part.Scale,
+                };
+            }
+
+            if (part.Dropout > 0 && last)
             {
                 yield return new GemmWeightGradientCall
                 {
@@ -226,7 +238,7 @@ internal static class AdapterCalls
             }
         }
 
-        if (parts[0].Dropout == 0)
+        if (parts[0].Dropout == 0 && last)
         {
             yield return new GemmWeightGradientCall
             {

@@ -82,14 +82,16 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         LayerAdapter.ModuleOf(parameter.Name) is { } module
         && config.Means(module, AdaptedRows.MayAdaptInLayer(parameter.Spec.Name));
 
+    private static bool IsWithoutDora(ModelConfig model, WeightName matrix) =>
+        AdaptedRows.IsOfState(matrix) || (model.AttentionGate && matrix == WeightName.Qkv);
+
     private static void Check(ModelConfig model, AdapterConfig config, List<NamedParameter> targets, List<NamedParameter> saved)
     {
-        // all-linear would mean the matrices of convolutions, too.
-        if (model.HasStates)
+        if (config.UsesDora && targets.Find(p => IsWithoutDora(model, p.Spec.Name)) is { } unscaled)
         {
             throw new UserErrorException(
-                $"{model.Name} has layers with a convolution or a state in place of attention, and adapters of such models are not "
-                    + "supported yet"
+                $"the adapter's targets mean {unscaled.Name} of {model.Name}; DoRA is not supported of what stands in attention's place nor "
+                    + "of gated attention: leave use_dora out, or name other modules"
             );
         }
 

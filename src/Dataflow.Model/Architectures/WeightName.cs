@@ -206,6 +206,45 @@ public enum WeightName
 
     /// <summary>[1], by which all that a layer leaves is multiplied; it has no gradient.</summary>
     LayerScalar,
+
+    /// <summary>[ranks, D], of adapters of what a recurrence is of; the first of the names of adapters of such layers.</summary>
+    RecurrenceInA,
+
+    /// <summary>[rows, rank], of the first tensor that a checkpoint has of it: all of it, or queries, keys and values, or queries.</summary>
+    RecurrenceInFirstB,
+
+    /// <summary>[rows, rank], of the second; in the order of memory.</summary>
+    RecurrenceInSecondB,
+
+    /// <summary>[rows, rank], of the third.</summary>
+    RecurrenceInThirdB,
+
+    /// <summary>[rows, rank], of the fourth.</summary>
+    RecurrenceInFourthB,
+
+    /// <summary>[rows, rank], of the fifth.</summary>
+    RecurrenceInFifthB,
+
+    /// <summary>[rows, rank], of the sixth.</summary>
+    RecurrenceInSixthB,
+
+    /// <summary>[rank, value width].</summary>
+    RecurrenceOutA,
+
+    /// <summary>[D, rank].</summary>
+    RecurrenceOutB,
+
+    /// <summary>[rank, D].</summary>
+    ConvolutionInA,
+
+    /// <summary>[3 D, rank].</summary>
+    ConvolutionInB,
+
+    /// <summary>[rank, D].</summary>
+    ConvolutionOutA,
+
+    /// <summary>[D, rank]; the last of the names of adapters of such layers.</summary>
+    ConvolutionOutB,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>
@@ -215,5 +254,6 @@ public static class WeightNameFacts
     public static bool IsBuffer(this WeightName name) => name is WeightName.RouterCorrection or WeightName.LayerScalar;
 
     /// <summary>It is an adapter's, not the model's own.</summary>
-    public static bool IsOfAdapter(this WeightName name) => name is >= WeightName.QkvA and <= WeightName.DownMagnitude;
+    public static bool IsOfAdapter(this WeightName name) =>
+        name is (>= WeightName.QkvA and <= WeightName.DownMagnitude) or (>= WeightName.RecurrenceInA and <= WeightName.ConvolutionOutB);
 }

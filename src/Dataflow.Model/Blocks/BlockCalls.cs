@@ -39,27 +39,31 @@ internal static class BlockCalls
         );
     }
 
-    /// <summary>The forward where sequences are continued: keys and values join those that are kept, at each token's own row.</summary>
+    /// <summary>
+    /// The forward where sequences are continued: keys and values join those that are kept, at each token's own row, and a sequence's state
+    /// takes the place of the one before.
+    /// </summary>
     public static ImmutableArray<KernelCall> CachedForward(ModelConfig model, LayerKind kind)
     {
-        var (before, attention, after) = Around<AttentionForwardCall>(DecoderBlock.Forward(model, kind));
-        return
-        [
-            .. before.Select(call => call is QkNormRopeForwardCall rotation ? rotation with { FirstKey = PositionBase } : call),
-            .. kind.SharesKv
-                ? ImmutableArray<KernelCall>.Empty
-                :
+        return [.. DecoderBlock.Forward(model, kind).SelectMany(Cached)];
+
+        IEnumerable<KernelCall> Cached(KernelCall call) =>
+            call switch
+            {
+                QkNormRopeForwardCall rotation => [rotation with { FirstKey = PositionBase }],
+                AttentionForwardCall attention =>
                 [
-                    new ScatterRowsCall
-                    {
-                        From = KvPiece,
-                        Rows = CacheRow,
-                        To = attention.Keys,
-                    },
+                    .. kind.SharesKv
+                        ? Array.Empty<KernelCall>()
+                        : [new ScatterRowsCall { From = KvPiece, Rows = CacheRow, To = attention.Keys }],
+                    attention with { Scattered = new ScatteredTokens(CacheRow, PositionBase) },
                 ],
-            attention with { Scattered = new ScatteredTokens(CacheRow, PositionBase) },
-            .. after.Where(call => call is not ExpertLoadCall),
-        ];
+                CausalConvolutionForwardCall convolution => [convolution with { State = convolution.States }],
+                GatedConvolutionForwardCall convolution => [convolution with { State = convolution.States }],
+                LinearRecurrenceForwardCall recurrence => [recurrence with { State = recurrence.States }],
+                ExpertLoadCall => [],
+                _ => [call],
+            };
     }
 
     /// <summary>The backward where attention takes its window segment by segment.</summary>

@@ -213,6 +213,12 @@ public sealed record Geometry(
 /// <param name="Logits">Tokens of a step whose logits may be asked for, at most.</param>
 public sealed record CacheShape(int Rows, int Logits)
 {
+    /// <summary>
+    /// Where layers have states, rows of each sequence, which begins at a multiple of that: its state lies there. Null where sequences have
+    /// as many rows as they need.
+    /// </summary>
+    public int? SequenceRows { get; init; }
+
     /// <summary>For estimates: keys that a token of a step sees.</summary>
     public int Seen { get; init; } = Rows;
 

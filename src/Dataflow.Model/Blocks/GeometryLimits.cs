@@ -37,6 +37,7 @@ public static class GeometryLimits
             ?? Outside("vocabulary blocks", g.VocabularyBlocks, Count);
         outside ??= g.Cache is { } cache
             ? Outside("rows of the cache", cache.Rows, StepTokens) ?? Outside("rows of logits", cache.Logits, g.HeadTokens)
+                ?? (cache.SequenceRows is { } each ? Outside("rows of a sequence", each, cache.Rows) : null)
             : null;
         if (outside is not null)
         {
@@ -83,6 +84,12 @@ public static class GeometryLimits
         {
             return $"vocabulary blocks are {geometry.VocabularyBlocks}, but {model.VocabSize} rows in blocks of {vocabulary.PerBlock} are "
                 + $"{vocabulary.Count}; give {vocabulary.Count}";
+        }
+
+        if (geometry.Cache is { } cache && cache.SequenceRows is null == model.HasStates)
+        {
+            return $"{model.Name} {(model.HasStates ? "has" : "has no")} layers that keep a state of each sequence, and the rows of a sequence "
+                + $"are {(model.HasStates ? "not given" : "given")}";
         }
 
         if (geometry.Pairs && PairFault(model, geometry.Seqlen) is { } unpaired)

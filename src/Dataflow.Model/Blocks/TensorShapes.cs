@@ -50,7 +50,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Input => Tokens(Roles.Input, a, d),
             TensorName.Output => Tokens(Roles.Output, a, d),
             TensorName.GradStream => Tokens(Roles.GradStream, a, d),
-            TensorName.KvPiece => geometry.Cache is null ? Own(Roles.Kv, passed, t, kv) : Rows(a, kv),
+            TensorName.KvPiece => geometry.Cache is null ? Own(Roles.Kv, passed, t, kv) : Rows(passed, kv),
             TensorName.KvWindow => Own(Roles.Kv, passed, geometry.WindowRows, kv),
             TensorName.KvSegment => Own(Roles.Kv, a, t, kv),
             TensorName.GradKvPiece => Own(Roles.GradKv, DType.Float32, t, kv),
@@ -146,13 +146,13 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     private long Statistics => model.Norm == NormKind.Rms ? 1 : 2;
 
     /// <summary>
-    /// A chunk's state lies in as many rows as the chunk has tokens, as keys and values do, so that windows of both kinds are cut alike;
-    /// columns are whole packs of 16 bytes.
+    /// A chunk's state lies in as many rows as the chunk has tokens, as keys and values do, so that windows of both kinds are cut alike; that
+    /// of a sequence that is continued in as many as the sequence may have. Columns are whole packs of 16 bytes.
     /// </summary>
     private long StateColumns(LayerKind of)
     {
         long values = of.Recurrence is { } r ? r.ConvolutionState + r.HeadStates : (of.ConvolutionTaps!.Value - 1L) * model.ModelDim;
-        long t = geometry.ChunkTokens;
+        long t = geometry.Cache?.SequenceRows ?? geometry.ChunkTokens;
         return ((((values + t - 1) / t) + 7) / 8) * 8;
     }
 

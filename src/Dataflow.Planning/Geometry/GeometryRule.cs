@@ -55,7 +55,7 @@ public static class GeometryRule
         {
             return Within(
                 request,
-                VocabularyBlocks(request).SelectMany(blocks => CacheChunks(request, cache).Select(t => OfCache(cache, t, blocks)))
+                VocabularyBlocks(request).SelectMany(blocks => CacheChunks(request, cache).Select(t => OfCache(request.Model, cache, t, blocks)))
             );
         }
 
@@ -221,8 +221,11 @@ public static class GeometryRule
         }
     }
 
-    private static Geometry OfCache(CacheRequest cache, int tokens, int blocks) =>
-        new(1, tokens, tokens, 1, 1, cache.Logits, blocks) { Cache = new CacheShape(checked((int)cache.Rows), cache.Logits) };
+    private static Geometry OfCache(ModelConfig model, CacheRequest cache, int tokens, int blocks) =>
+        new(1, tokens, tokens, 1, 1, cache.Logits, blocks)
+        {
+            Cache = new CacheShape(checked((int)cache.Rows), cache.Logits) { SequenceRows = model.HasStates ? cache.Length : null },
+        };
 
     /// <summary>From large to small.</summary>
     private static List<int> ChunkTokens(PlanRequest request)

@@ -38,9 +38,12 @@ public readonly record struct GatedConvolutionForwardArguments : IKernelArgument
             At = at.Context(call.FirstKey),
             Before = ChunkState.Before(call.States, call.FirstKey, ChunkState.OfTaps(call.Taps, at), at),
             After = call.State is { } state ? ChunkState.After(state, ChunkState.OfTaps(call.Taps, at), at) : null,
-            AfterBytes = call.State is { } piece ? at.ChunkTokens * at.Place(piece).RowSize : 0,
+            AfterBytes = ChunkState.BytesAfter(call.State, ChunkState.OfTaps(call.Taps, at), at),
             Y = at.Tensor(call.Y),
         };
+
+    /// <summary>The state takes the place of the one before: nothing may write it while that is read.</summary>
+    public bool IsInPlace => ChunkState.IsInPlace(Before, After);
 
     /// <inheritdoc/>
     public void Launch(IKernels kernels) => kernels.GatedConvolutionForward(this);

@@ -335,7 +335,7 @@ internal sealed class StepRule
                 )
         );
         bool generates = workload.Kind == WorkloadKind.Generation;
-        var sources = workload.Model.Layers.Select(workload.Model.KvSourceOf).Distinct();
+        var sources = workload.Model.Layers.Where(l => workload.Model.KindOf(l).HasWindow);
         Demand("state", schedule.State, generates ? sources.Select(CacheOf) : geometry.Pairs ? [new(ObjectFamily.Pairs)] : []);
         Demand("output", schedule.Outputs, generates ? LogitsOf(workload) : geometry.Pairs ? [] : [new(ObjectFamily.Losses)]);
         Demand(

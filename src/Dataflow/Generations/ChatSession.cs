@@ -100,8 +100,7 @@ public sealed class ChatSession : IDisposable
     private void Answer(int[] ids, int most, StringBuilder answer, Action<GeneratedPiece> take, CancellationToken stop)
     {
         // The last token is told again: its logits are wanted.
-        int known = Math.Min(CommonBeginning(ids), ids.Length - 1);
-        sequence.Rewind(known);
+        int known = sequence.Rewind(Math.Min(CommonBeginning(ids), ids.Length - 1));
         cached.RemoveRange(known, cached.Count - known);
         var sampler = new Sampler(options.Sampling, turns++, scratch);
         foreach (int id in ids)
@@ -120,7 +119,8 @@ public sealed class ChatSession : IDisposable
             }
             catch (OperationCanceledException)
             {
-                sequence.Rewind(Math.Min(cached.Count, sequence.Count));
+                int kept = sequence.Rewind(Math.Min(cached.Count, sequence.Count));
+                cached.RemoveRange(kept, cached.Count - kept);
                 answer.Append(shown.Finish());
                 return;
             }

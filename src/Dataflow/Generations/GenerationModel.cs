@@ -75,14 +75,6 @@ internal sealed class GenerationModel : IDisposable
     /// <exception cref="InfeasibleException">No plan fits the budgets, even for one.</exception>
     public static (TrainingPlan Plan, int Batch) PlanFor(PlanRequest request, int seqlen, int batch, int logitRows)
     {
-        if (request.Model.HasStates)
-        {
-            throw new UserErrorException(
-                $"{request.Model.Name} has layers with a convolution or a state in place of attention, and sequences of such "
-                    + "models cannot be continued yet; they can be trained, evaluated and exported"
-            );
-        }
-
         if (seqlen > request.Model.LearnedPositions)
         {
             throw new UserErrorException(
