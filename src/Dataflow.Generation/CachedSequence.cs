@@ -1,6 +1,8 @@
 namespace Dataflow.Generation;
 
-/// <summary>A sequence whose keys and values, and states, are kept: the rows of the cache that are its own, and how many it has filled.</summary>
+/// <summary>
+/// A sequence whose keys and values, and states, are kept: the rows of the cache that are its own, and how many it has filled.
+/// </summary>
 public sealed class CachedSequence
 {
     internal CachedSequence(int firstRow, int capacity, int length) => (FirstRow, Capacity, Length) = (firstRow, capacity, length);

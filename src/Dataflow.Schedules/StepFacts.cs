@@ -49,8 +49,8 @@ public static class StepFacts
         workload.Model.BaseWeights is { } type ? [new(BaseName, type.Name())] : [];
 
     /// <summary>
-    /// What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8"; with the rows of each sequence,
-    /// where these have states: "4096x8x1024".
+    /// What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8"; with the rows of each
+    /// sequence, where these have states: "4096x8x1024".
     /// </summary>
     public static IEnumerable<KeyValuePair<string, string>> CacheOf(Workload workload) =>
         workload.Geometry.Cache is not { } cache ? []

@@ -16,7 +16,7 @@ public abstract class BaseWeightsConformance<TDevice> : ConformanceSuite<TDevice
 
     private static readonly AdapterConfig s_adapter = new() { Rank = 3, Alpha = 5, Targets = ModuleNames.AllLinear };
 
-    /// <summary>Models with a matrix of several tensors, fused ones, windows and norms of heads, states, rows that are no whole blocks.</summary>
+    /// <summary>A matrix of several tensors, fused ones, windows and norms of heads, states, rows that are no whole blocks.</summary>
     public static TheoryData<string, DType, string> Cases =>
         [
             .. Sample<(string, DType, string)>(

@@ -60,7 +60,8 @@ public sealed class AdapterConfigTests
         const string all = """{"r": 4, "lora_alpha": 8, "target_modules": "all-linear" """;
         var adapted = model.Adapting(Parse(all + "}"));
         Assert.Equal([5, 8, 7], adapted.Layers.Select(l => adapted.KindOf(l).Adapter!.Parts.Length));
-        Assert.Contains(NamedParameter.All(adapted), p => p.Name.EndsWith("1.linear_attn.in_proj_a.lora_B.weight", StringComparison.Ordinal));
+        Assert.Contains(
+            NamedParameter.All(adapted), p => p.Name.EndsWith("1.linear_attn.in_proj_a.lora_B.weight", StringComparison.Ordinal));
         Assert.Contains(
             "DoRA is not supported of what stands in attention's place nor of gated attention",
             Refused(() => model.Adapting(Parse(all + ", \"use_dora\": true}"))),

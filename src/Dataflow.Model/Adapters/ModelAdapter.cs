@@ -90,8 +90,8 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         if (config.UsesDora && targets.Find(p => IsWithoutDora(model, p.Spec.Name)) is { } unscaled)
         {
             throw new UserErrorException(
-                $"the adapter's targets mean {unscaled.Name} of {model.Name}; DoRA is not supported of what stands in attention's place nor "
-                    + "of gated attention: leave use_dora out, or name other modules"
+                $"the adapter's targets mean {unscaled.Name} of {model.Name}; DoRA is not supported of what stands in attention's place "
+                    + "nor of gated attention: leave use_dora out, or name other modules"
             );
         }
 

@@ -210,7 +210,7 @@ public enum WeightName
     /// <summary>[ranks, D], of adapters of what a recurrence is of; the first of the names of adapters of such layers.</summary>
     RecurrenceInA,
 
-    /// <summary>[rows, rank], of the first tensor that a checkpoint has of it: all of it, or queries, keys and values, or queries.</summary>
+    /// <summary>[rows, rank], of the first tensor that a checkpoint has of it: all, or queries, keys and values, or queries.</summary>
     RecurrenceInFirstB,
 
     /// <summary>[rows, rank], of the second; in the order of memory.</summary>

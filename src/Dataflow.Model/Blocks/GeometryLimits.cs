@@ -88,8 +88,9 @@ public static class GeometryLimits
 
         if (geometry.Cache is { } cache && cache.SequenceRows is null == model.HasStates)
         {
-            return $"{model.Name} {(model.HasStates ? "has" : "has no")} layers that keep a state of each sequence, and the rows of a sequence "
-                + $"are {(model.HasStates ? "not given" : "given")}";
+            return model.HasStates
+                ? $"{model.Name} has layers that keep a state of each sequence, and the rows of a sequence are not given"
+                : $"{model.Name} has no layers that keep a state of each sequence, and the rows of a sequence are given";
         }
 
         if (geometry.Pairs && PairFault(model, geometry.Seqlen) is { } unpaired)

@@ -146,8 +146,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     private long Statistics => model.Norm == NormKind.Rms ? 1 : 2;
 
     /// <summary>
-    /// A chunk's state lies in as many rows as the chunk has tokens, as keys and values do, so that windows of both kinds are cut alike; that
-    /// of a sequence that is continued in as many as the sequence may have. Columns are whole packs of 16 bytes.
+    /// A chunk's state lies in as many rows as the chunk has tokens, as keys and values do, so that windows of both kinds are cut alike;
+    /// that of a sequence that is continued in as many as the sequence may have. Columns are whole packs of 16 bytes.
     /// </summary>
     private long StateColumns(LayerKind of)
     {

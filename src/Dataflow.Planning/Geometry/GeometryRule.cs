@@ -55,7 +55,8 @@ public static class GeometryRule
         {
             return Within(
                 request,
-                VocabularyBlocks(request).SelectMany(blocks => CacheChunks(request, cache).Select(t => OfCache(request.Model, cache, t, blocks)))
+                VocabularyBlocks(request)
+                    .SelectMany(blocks => CacheChunks(request, cache).Select(t => OfCache(request.Model, cache, t, blocks)))
             );
         }
 
