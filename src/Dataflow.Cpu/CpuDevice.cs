@@ -100,7 +100,7 @@ public sealed class CpuDevice : ITimedDevice, IInspectableDevice
     public IReadOnlyList<KernelTime> MeasuredKernels() => stopwatch.Kernels;
 
     /// <inheritdoc/>
-    public IDisposable Inspect(Action<CompletedCall> look) => runner.Inspections!.Add(look);
+    public IDisposable Inspect(Action<CompletedCall> look, Action<CompletedNorm>? norm = null) => runner.Inspections!.Add(look, norm);
 
     /// <inheritdoc/>
     public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => source.CopyTo(memory.Slot(slot, offset, source.Length));

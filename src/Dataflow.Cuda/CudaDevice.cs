@@ -162,7 +162,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
     public void Synchronize() => shared.Context.Synchronize();
 
     /// <inheritdoc/>
-    public IDisposable Inspect(Action<CompletedCall> look) => runner.Inspections!.Add(look);
+    public IDisposable Inspect(Action<CompletedCall> look, Action<CompletedNorm>? norm = null) => runner.Inspections!.Add(look, norm);
 
     /// <inheritdoc/>
     public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source)

@@ -31,6 +31,15 @@ public readonly record struct CompletedCall(ScheduledOp Op, KernelCall Call, OpO
     }
 }
 
+/// <summary>A norm that has been called: the gradients that it is of are final, and there until the one who is shown it returns.</summary>
+/// <param name="Owner">Whose gradients they are.</param>
+/// <param name="Layout">Where its tensors lie.</param>
+/// <param name="Gradients">Where they begin.</param>
+/// <param name="Type">Of their elements.</param>
+/// <param name="Memory">What is in them.</param>
+public readonly record struct CompletedNorm(
+    ParameterOwner Owner, ParameterLayout Layout, nuint Gradients, DType Type, IArenaMemory Memory);
+
 /// <summary>
 /// A device that shows steps kernel by kernel: to find out where a value came from, at the price of a step that takes many times as long.
 /// Nobody who looks costs nothing.
@@ -39,8 +48,9 @@ public interface IInspectableDevice : IDevice
 {
     /// <summary>From now on each kernel of a block program is shown after its call, in the order of the calls; between steps.</summary>
     /// <param name="look">Called by whichever thread runs the op; those who look are called in the order in which they began.</param>
+    /// <param name="norm">Likewise of the norms of gradients, which a step that clips has; null: nobody looks at these.</param>
     /// <returns>Ends it when disposed of.</returns>
-    IDisposable Inspect(Action<CompletedCall> look);
+    IDisposable Inspect(Action<CompletedCall> look, Action<CompletedNorm>? norm = null);
 }
 
 /// <summary>Those who look at the calls of a device.</summary>
@@ -48,25 +58,35 @@ public interface IInspectableDevice : IDevice
 public sealed class CallInspections(IArenaMemory memory)
 {
     private volatile Action<CompletedCall>? all;
+    private volatile Action<CompletedNorm>? norms;
 
     /// <summary>Whether anybody looks.</summary>
     public bool AreOn => all is not null;
 
     /// <summary>Adds one.</summary>
     /// <returns>Takes it away again when disposed of.</returns>
-    public IDisposable Add(Action<CompletedCall> look)
+    public IDisposable Add(Action<CompletedCall> look, Action<CompletedNorm>? norm)
     {
         all += look;
-        return new Ending(this, look);
+        norms += norm;
+        return new Ending(this, look, norm);
     }
 
     /// <summary>Shows a call to all of them.</summary>
     public void Show(ScheduledOp op, KernelCall call, in OpOperands operands) =>
         all?.Invoke(new CompletedCall(op, call, operands, memory));
 
-    private sealed class Ending(CallInspections inspections, Action<CompletedCall> look) : IDisposable
+    /// <summary>Shows a norm to all of them.</summary>
+    public void Show(ParameterOwner owner, ParameterLayout layout, nuint gradients, DType type) =>
+        norms?.Invoke(new CompletedNorm(owner, layout, gradients, type, memory));
+
+    private sealed class Ending(CallInspections inspections, Action<CompletedCall> look, Action<CompletedNorm>? norm) : IDisposable
     {
-        public void Dispose() => inspections.all -= look;
+        public void Dispose()
+        {
+            inspections.all -= look;
+            inspections.norms -= norm;
+        }
     }
 }
 

@@ -109,7 +109,8 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void Norm(KernelStream stream, ScheduledOp op)
     {
         var at = Operands(op, Empty);
-        var layout = LayoutOf(op.Accesses.Single(a => a.Role == Roles.Gradients));
+        var gradients = op.Accesses.Single(a => a.Role == Roles.Gradients);
+        var layout = LayoutOf(gradients);
         stream.Launch(
             new SquaredSumArguments
             {
@@ -120,6 +121,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 Workspace = at.Accessed(Roles.Scratch),
             }
         );
+        Inspections?.Show(owners[gradients.Object], layout, at.Accessed(Roles.Gradients), workload.Recipe.Gradients);
     }
 
     /// <summary>A piece of a parameter object: what is updated alike, tensor by tensor.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 
@@ -127,6 +128,76 @@ public class RunMetricsTests
         Directory.CreateDirectory(tiny.PathOf("run/metrics.jsonl"));
         var refused = Assert.Throws<UserErrorException>(() => TrainingRun.Prepare(tiny.Options(2, "run")));
         Assert.Contains("metrics.jsonl cannot be written", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TensorBoards_files_have_the_figures_and_histograms_by_group_and_go_on_where_a_run_does()
+    {
+        using var tiny = new TinyRun();
+        var options = tiny.Options(4, "run");
+        options = options with
+        {
+            Plan = options.Plan with { Clip = 1 }, Watch = new WatchOptions { Every = 3 }, TensorBoard = true, Histograms = 3,
+        };
+        var steps = new List<StepResult>();
+        using (var run = TrainingRun.Prepare(options))
+        {
+            steps.AddRange(run.Steps(TestContext.Current.CancellationToken));
+        }
+
+        Assert.Equal([false, false, true, false], steps.Select(s => s.Sample?.Values is not null));
+        var values = steps[2].Sample!.Values!;
+        Assert.Equal(steps[2].Groups!.Select(g => g.Group), values.Select(v => v.Group));
+        foreach (var (spread, numbers) in values.Zip(steps[2].Groups!))
+        {
+            // Of tensors beyond 8,192 elements so many are looked at; of the embedding, few rows of which have a gradient, too few.
+            double share = Math.Sqrt(spread.Gradients.SumOfSquares) / numbers.GradientNorm;
+            Assert.True(spread.Group == "embedding" ? share > 0 : share is > 0.8 and < 1.25, $"{spread.Group}: {share}");
+            Assert.Equal(spread.Weights.Count, spread.Gradients.Count, 6);
+            Assert.InRange(spread.Weights.Buckets.Sum(b => b.Count) / spread.Weights.Count, 1 - 1e-9, 1 + 1e-9);
+        }
+
+        string text = File.ReadAllText(Assert.Single(Events()), Encoding.Latin1);
+        string[] tags = ["loss/training", "gradient norm/layer 3", "update over weight/head", "weights/embedding", "gradients/layer 0"];
+        Assert.All(tags, tag => Assert.Contains(tag, text, StringComparison.Ordinal));
+        using (var run = TrainingRun.Resume(tiny.PathOf("run"), o => o with { Steps = 6 }))
+        {
+            Assert.Equal(2, run.Steps(TestContext.Current.CancellationToken).Count());
+        }
+
+        Assert.Equal(2, Events().Length);
+        Assert.Contains("gradients/layer 0", File.ReadAllText(Events()[1], Encoding.Latin1), StringComparison.Ordinal);
+
+        string[] Events() => [.. Directory.GetFiles(tiny.PathOf("run"), "*tfevents*").Order(StringComparer.Ordinal)];
+    }
+
+    [Theory]
+    [InlineData(false, 0, 1f, "give --checkpoint DIR too")]
+    [InlineData(true, 2, null, "--histograms needs --clip")]
+    public void What_cannot_act_is_refused(bool saves, int histograms, float? clip, string why)
+    {
+        using var tiny = new TinyRun();
+        var options = tiny.Options(2, saves ? "run" : null);
+        options = options with { Plan = options.Plan with { Clip = clip }, TensorBoard = true, Histograms = histograms };
+        Assert.Contains(why, Assert.Throws<UserErrorException>(() => TrainingRun.Prepare(options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_mixture_says_how_its_experts_are_loaded()
+    {
+        using var tiny = new TinyRun();
+        var options = tiny.Options(2, "run");
+        string model = Locations.Find("tests", "golden-families", "olmoe")!;
+        var config = ModelSource.Open(model);
+        _ = TinyRun.Losses(options with
+        {
+            Plan = options.Plan with { Model = model, Seqlen = 32, GlobalBatch = 64 },
+            Data = [],
+            Source = new Training.RandomTokens(8, 32, config.Model.VocabSize),
+        });
+        var experts = (JsonArray)Lines(tiny.PathOf("run")).Last(l => Kind(l) == "step")["experts"]!;
+        Assert.Equal(config.Model.LayerCount, experts.Count);
+        Assert.All(experts, layer => Assert.True((double)layer!["most"]! >= 1 && (double)layer["least"]! <= 1));
     }
 
     private static StepResult Result(int step) =>

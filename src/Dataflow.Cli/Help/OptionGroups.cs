@@ -14,7 +14,7 @@ internal static class OptionGroups
         // The optimizer beyond its learning rate.
         "--beta1", "--beta2", "--eps", "--momentum", "--nesterov", "--weight-decay", "--match-rms", "--ns-steps", "--ns-a", "--ns-b",
         "--ns-c", "--step-power", "--rate-power", "--schedule-options", "--group", "--no-decay",
-        "--on-non-finite", "--watch", "--rollback-spike",
+        "--on-non-finite", "--watch", "--rollback-spike", "--histograms",
 
         // What becomes of data, which has defaults that most want.
         "--format", "--documents", "--field", "--template", "--end", "--now", "--untrained", "--pack", "--overlong", "--shuffle",

@@ -46,6 +46,7 @@ internal sealed class TrainingFlags(int defaultSteps)
     private readonly GroupFlags groups = new();
     private readonly PreferenceFlags preferences = new();
     private readonly WatchFlags watch = new();
+    private readonly MetricsFlags metrics = new();
     private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
         "DIR",
@@ -152,6 +153,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             .. groups.All,
             .. preferences.All,
             .. watch.All,
+            .. metrics.All,
             validation,
             validateEvery,
             checkpoint,
@@ -265,7 +267,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             throw new UserErrorException("--data and --tokens were both given; leave one out");
         }
 
-        return given with
+        return metrics.Bind(parsed, given) with
         {
             Keep = parsed.GetValue(keep) ?? given.Keep,
             Grace = parsed.GetValue(grace) ?? given.Grace,

@@ -15,17 +15,15 @@ public readonly record struct GroupNumbers(string Group, double GradientNorm, do
 
 /// <summary>
 /// Watches steps of a workload that clips: what the gradients' norm is made of, exactly, and how large updates are beside the weights,
-/// from elements that are spread evenly over each tensor, the same ones every time: all of a tensor of up to 8,192, that many of others.
-/// Of a recipe with master weights, these. They are read before and after the step, so no other step takes any longer.
+/// from <see cref="SampledElements"/>. Of a recipe with master weights, these. They are read before and after the step, so no other step
+/// takes any longer.
 /// </summary>
 public sealed class StepWatch
 {
-    private const int RunLength = 512;
-    private const int MostRuns = 16;
     private readonly Trainer trainer;
     private readonly List<Run> runs = [];
     private readonly float[] before;
-    private readonly float[] after = new float[RunLength];
+    private readonly float[] after = new float[SampledElements.RunLength];
 
     /// <summary>Chooses what is looked at.</summary>
     /// <param name="trainer">Whose steps are watched.</param>
@@ -36,7 +34,8 @@ public sealed class StepWatch
         {
             foreach (var tensor in weights.Layout(trainer.Weights.Model).Tensors.Where(t => t.Spec.IsTrained))
             {
-                runs.AddRange(RunsOf(weights, tensor));
+                runs.AddRange(SampledElements.Of(tensor).Select(r => new Run(
+                    SampledElements.GroupOf(weights), weights, tensor.ElementOffset + r.First, r.Count, r.Share)));
             }
         }
 
@@ -80,12 +79,14 @@ public sealed class StepWatch
             at += run.Count;
         }
 
-        var squares = trainer.GradientSquares.GroupBy(s => NameOf(s.Owner)).ToDictionary(g => g.Key, g => g.Sum(s => s.Square));
+        var squares = trainer
+            .GradientSquares.GroupBy(s => SampledElements.GroupOf(s.Owner))
+            .ToDictionary(g => g.Key, g => g.Sum(s => s.Square));
         return
         [
             .. ParameterObject
                 .All(trainer.Weights.Model)
-                .Select(NameOf)
+                .Select(SampledElements.GroupOf)
                 .Select(group => new GroupNumbers(
                     group,
                     Math.Sqrt(squares.GetValueOrDefault(group)),
@@ -96,26 +97,6 @@ public sealed class StepWatch
 
     private void Read(in Run run, Span<float> into) =>
         (trainer.MasterWeights ?? trainer.Weights).Read(run.Weights, run.First, MemoryMarshal.AsBytes(into), DType.Float32);
-
-    private static IEnumerable<Run> RunsOf(ParameterObject weights, WeightTensor tensor)
-    {
-        int count = (int)Math.Min(MostRuns, (tensor.Count + RunLength - 1) / RunLength);
-        int length = (int)Math.Min(RunLength, tensor.Count);
-        double share = (double)tensor.Count / Math.Min(tensor.Count, (long)count * length);
-        for (int i = 0; i < count; i++)
-        {
-            // All of a small tensor, one run after the other; the first and the last elements of a large one, and those between.
-            long first = tensor.Count <= MostRuns * RunLength ? (long)i * RunLength : (tensor.Count - length) * i / (MostRuns - 1);
-            yield return new Run(
-                NameOf(weights), weights, tensor.ElementOffset + first, (int)Math.Min(length, tensor.Count - first), share);
-        }
-    }
-
-    private static string NameOf(ParameterObject weights) =>
-        weights.Kind == ParameterObjectKind.Block ? $"layer {weights.Layer.Index}" : weights.ToString();
-
-    private static string NameOf(ParameterOwner owner) =>
-        NameOf(owner.Layer is { } layer ? ParameterObject.Block(layer) : owner.IsHead ? ParameterObject.Head : ParameterObject.Embedding);
 
     private readonly record struct Run(string Group, ParameterObject Weights, long First, int Count, double Share);
 }

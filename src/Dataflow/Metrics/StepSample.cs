@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow;
 
@@ -14,7 +15,8 @@ public readonly record struct StreamShare(string Stream, double Busy);
 /// <param name="Unused">Experts that no token chose.</param>
 public readonly record struct ExpertSpread(int Layer, double Most, double Least, int Unused);
 
-/// <summary>A step that was looked at more closely than others: the second of a run, and one every ten seconds.</summary>
+/// <summary>A step that was looked at more closely than others: the second of a run, one every ten
+/// seconds, and those whose values are asked for.</summary>
 /// <param name="Streams">How busy each was; none where the device does not measure its steps.</param>
 /// <param name="Experts">Of each layer with experts.</param>
 /// <param name="Process">What this process has in memory, arenas among it.</param>
@@ -24,4 +26,8 @@ public sealed record StepSample(
     IReadOnlyList<ExpertSpread> Experts,
     Bytes Process,
     Bytes? Device
-);
+)
+{
+    /// <summary>How weights and gradients are spread, by group; null where that was not asked for.</summary>
+    public IReadOnlyList<GroupValues>? Values { get; init; }
+}

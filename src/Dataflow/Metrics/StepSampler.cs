@@ -3,18 +3,21 @@ using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Runtime;
 using Dataflow.Schedules;
+using Dataflow.Training;
 
 namespace Dataflow;
 
 /// <summary>
-/// Looks at a few steps of a run more closely: the second, since the first finds cold caches, and then one every ten seconds. So whatever
-/// looking costs is lost in the steps between; which steps these are changes no result.
+/// Looks at a few steps of a run more closely: the second, since the first finds cold caches, then one every ten seconds, and those whose
+/// values are asked for. So whatever looking costs is lost in the steps between; which steps these are changes no result.
 /// </summary>
 /// <param name="device">Runs the steps.</param>
 /// <param name="schedule">What it runs.</param>
 /// <param name="experts">Of each layer that has any; 0: the model has none.</param>
 /// <param name="memory">Watches the GPU's memory; null where there is no GPU.</param>
-internal sealed class StepSampler(IDevice device, Schedule schedule, int experts, GpuBudget? memory)
+/// <param name="values">Looks at weights and gradients every so many steps; null: nobody does.</param>
+internal sealed class StepSampler(
+    IDevice device, Schedule schedule, int experts, GpuBudget? memory, (GroupHistograms Of, int Every)? values)
 {
     private static readonly TimeSpan s_between = TimeSpan.FromSeconds(10);
     private readonly SortedDictionary<int, long[]> rows = [];
@@ -24,12 +27,14 @@ internal sealed class StepSampler(IDevice device, Schedule schedule, int experts
     private long last;
     private int steps;
     private bool sampled;
+    private GroupHistograms? spread;
 
     /// <summary>Before a step.</summary>
-    public void Before()
+    public void Before(int step)
     {
         steps++;
-        sampled = steps == 2 || (steps > 2 && Stopwatch.GetElapsedTime(last) >= s_between);
+        spread = values is { } some && step % some.Every == 0 ? some.Of : null;
+        sampled = spread is not null || steps == 2 || (steps > 2 && Stopwatch.GetElapsedTime(last) >= s_between);
         if (!sampled)
         {
             return;
@@ -41,6 +46,8 @@ internal sealed class StepSampler(IDevice device, Schedule schedule, int experts
             rows.Clear();
             looking = inspectable.Inspect(Look);
         }
+
+        spread?.Before();
     }
 
     /// <summary>After it; null where it was not looked at.</summary>
@@ -59,7 +66,10 @@ internal sealed class StepSampler(IDevice device, Schedule schedule, int experts
             [.. rows.Select(layer => Spread(layer.Key, layer.Value))],
             new Bytes(Environment.WorkingSet),
             memory?.Used
-        );
+        )
+        {
+            Values = spread?.After(),
+        };
     }
 
     /// <summary>How busy each stream is in a step.</summary>

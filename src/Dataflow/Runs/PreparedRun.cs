@@ -103,6 +103,7 @@ internal sealed record PreparedRun : IDisposable
         var (resumed, by) = (settings.Resumed, settings.Plan.By);
         settings = Resumption.Continue(settings);
         settings.Watch.Check(settings);
+        RunMetrics.Check(settings);
         // What cannot be is refused before anything is planned, where that does not depend on the plan's batch.
         var known = settings.Warmup.InTokens ? null : settings.RatesOf(1);
 
@@ -263,7 +264,8 @@ internal sealed record PreparedRun : IDisposable
             Plan = plan,
             Tell = TellAll,
             Trainer = trainer,
-            Sampler = new StepSampler(device, plan.Schedule, plan.Workload.Model.BalancedExperts, memory),
+            Sampler = new StepSampler(
+                device, plan.Schedule, plan.Workload.Model.BalancedExperts, memory, RunMetrics.ValuesOf(settings, trainer, device)),
             Metrics = metrics,
             Watch = watch,
             Rates = rates,

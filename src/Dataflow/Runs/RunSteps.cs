@@ -69,7 +69,7 @@ internal sealed class RunSteps
             var batch = run.Feed.Next(rows.Length);
             whole = false;
             run.Watch.Before(step);
-            run.Sampler.Before();
+            run.Sampler.Before(step);
             var done = Measured(step, batch);
             whole = true;
             TakePosition(before);

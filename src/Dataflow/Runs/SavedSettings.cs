@@ -142,6 +142,8 @@ internal static class SavedSettings
         Add("checkpoint-every", settings.Saves is { Every: > 0 and var every } ? Text(every) : null);
         Add("keep", settings.Saves is null ? null : Text(settings.Keep));
         Add("grace", settings.Saves is null ? null : Text(settings.Grace));
+        Add("tensorboard", settings.TensorBoard ? "true" : null);
+        Add("histograms", settings.Histograms > 0 ? Text(settings.Histograms) : null);
 
         // Who plans, for what and within what, where that was given.
         Add("device", plan.Device.Name);
@@ -210,6 +212,8 @@ internal static class SavedSettings
             Validation = saved.GetValueOrDefault("validation"),
             Checkpoint = run.Folder,
             CheckpointEvery = Count("checkpoint-every") ?? 0,
+            TensorBoard = saved.ContainsKey("tensorboard"),
+            Histograms = Count("histograms") ?? 0,
             Resumed = run,
         };
         return options with

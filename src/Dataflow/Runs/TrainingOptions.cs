@@ -107,6 +107,12 @@ public sealed record TrainingOptions
     /// <summary>How long after a cancellation the program may still run, in seconds: a save that takes longer is told of.</summary>
     public int Grace { get; init; } = DefaultGrace;
 
+    /// <summary>Whether the figures are written for TensorBoard too, beside the checkpoints.</summary>
+    public bool TensorBoard { get; init; }
+
+    /// <summary>Every so many steps these have histograms of weights and gradients by group; 0: never. It takes a clip.</summary>
+    public int Histograms { get; init; }
+
     /// <summary>Where to write a trace of the measured steps.</summary>
     public string? Trace { get; init; }
 
