@@ -117,8 +117,8 @@ public class LatentAttentionTests
     [InlineData("{", "{\"scoring_func\": \"sigmoid\", ", "scoring_func is sigmoid, and experts of deepseek_v2 are chosen otherwise")]
     [InlineData("{", "{\"head_dim\": 24, ", "head_dim is 24, and qk_rope_head_dim is 8; leave head_dim out")]
     [InlineData("{", "{\"qk_head_dim\": 16, ", "qk_head_dim is 16, and qk_nope_head_dim + qk_rope_head_dim is 24; leave qk_head_dim out")]
-    [InlineData("{", "{\"max_position_embeddings\": 64, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, ", "positions of deepseek_v2 models are scaled by the length of the sequence, which is not supported with latent "
-        + "attention")]
+    [InlineData("{", "{\"max_position_embeddings\": 64, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, ",
+        "positions of deepseek_v2 models are scaled by the length of the sequence, which is not supported with latent attention")]
     public void What_is_not_computed_is_refused_by_name(string right, string wrong, string fault)
     {
         string json = V2.Replace(right, wrong, StringComparison.Ordinal);
