@@ -191,6 +191,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void Scale(in ScaleArguments call) => Kernels.Scale.Run(team, call);
 
     /// <inheritdoc/>
+    public void ExpertScaleForward(in ExpertScaleForwardArguments call) => ExpertScale.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void ExpertScaleBackward(in ExpertScaleBackwardArguments call) => ExpertScale.Backward(team, call);
+
+    /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
         UngatedActivation.Forward(team, call.Activation, At(call.Up), At(call.Ffn));
 

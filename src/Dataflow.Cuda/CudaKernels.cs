@@ -41,8 +41,9 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public Heads Heads => field ??= new(library);
 
-    /// <summary>Of kernels/scale.cu.</summary>
     public Scale Scale => field ??= new(library);
+
+    public ExpertScale ExpertScale => field ??= new(library, ColumnSum);
 
     public CrossEntropy CrossEntropy { get; } = new(library);
 
@@ -241,6 +242,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void Scale(in ScaleArguments call) => kernels.Scale.Run(stream, call);
+
+    /// <inheritdoc/>
+    public void ExpertScaleForward(in ExpertScaleForwardArguments call) => kernels.ExpertScale.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void ExpertScaleBackward(in ExpertScaleBackwardArguments call) => kernels.ExpertScale.Backward(stream, call);
 
     /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>

@@ -171,6 +171,12 @@ internal static class KernelDispatch
             case ScaleCall c:
                 stream.Launch(ScaleArguments.Of(c, at));
                 break;
+            case ExpertScaleForwardCall c:
+                stream.Launch(ExpertScaleForwardArguments.Of(c, at));
+                break;
+            case ExpertScaleBackwardCall c:
+                stream.Launch(ExpertScaleBackwardArguments.Of(c, at));
+                break;
             case OutputGateForwardCall c:
                 stream.Launch(OutputGateForwardArguments.Of(c, at));
                 break;

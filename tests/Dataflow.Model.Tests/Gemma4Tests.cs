@@ -79,6 +79,26 @@ public class Gemma4Tests
         Assert.Equal(1, model.Freezing(["model.layers.[0-2].*", "*embed*"]).LayersWithoutBackward);
     }
 
+    [Fact]
+    public void Experts_stand_beside_the_dense_feed_forward_with_norms_of_their_own()
+    {
+        var model = Read(
+            ("enable_moe_block", "true"), ("num_experts", "6"), ("top_k_experts", "2"), ("moe_intermediate_size", "8"));
+        var kind = model.KindOf(new Layer(0));
+        Assert.Equal(16, kind.FfnDim);
+        Assert.Equal(new ExpertMixture(6, 2, 8) { Normalised = true, Beside = true }, kind.Experts);
+        Assert.Equal(16, model.FfnDim);
+        string[] added =
+        [
+            "router.proj.weight", "router.scale", "router.per_expert_scale", "experts.gate_up_proj", "experts.down_proj",
+            "pre_feedforward_layernorm_2.weight", "post_feedforward_layernorm_1.weight", "post_feedforward_layernorm_2.weight",
+        ];
+        Assert.Equal(
+            added.Select(name => $"model.layers.0.{name}").Order(StringComparer.Ordinal),
+            NamedParameter.All(model).Select(p => p.Name).Except(NamedParameter.All(Read()).Select(p => p.Name))
+                .Where(n => n.Contains(".0.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData("layer_types", "null", "layer_types is missing")]
     [InlineData("rope_parameters", "null", "rope_parameters is missing")]

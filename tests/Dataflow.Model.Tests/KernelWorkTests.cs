@@ -130,6 +130,8 @@ public class KernelWorkTests
             Kernel.SplitHeads,
             Kernel.ResizeHeads,
             Kernel.Scale,
+            Kernel.ExpertScaleForward,
+            Kernel.ExpertScaleBackward,
             Kernel.DoraScales,
             Kernel.DoraForward,
             Kernel.DoraBackward,

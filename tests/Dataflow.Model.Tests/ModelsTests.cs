@@ -111,5 +111,5 @@ public class ModelsTests
         ParameterLayout.Embedding(model).Tensors.Sum(t => t.Count)
         + ParameterLayout.Head(model).Tensors.Sum(t => t.Count)
         + model.Kinds.Sum(k =>
-            ParameterLayout.Block(model, k).Tensors.Where(t => t.Name != WeightName.RouterCorrection).Sum(t => t.Count));
+            ParameterLayout.Block(model, k).Tensors.Where(t => !t.Name.IsBuffer()).Sum(t => t.Count));
 }

@@ -37,7 +37,7 @@ internal static partial class DecoderBlock
         [
             .. Scaled(model, GradStream),
             .. kind.HasFeedForward ? FeedForwardBackward(model, kind, gradient) : [],
-            .. parallel ? [] : ffnNorm,
+            .. parallel || kind.Experts is { Beside: true } ? [] : ffnNorm,
             .. kind.HasMixer ? MixBackward(model, kind, gradient, parallel ? ffnNorm : []) : [],
         ];
     }
@@ -45,7 +45,12 @@ internal static partial class DecoderBlock
     private static ImmutableArray<KernelCall> FeedForwardBackward(ModelConfig model, LayerKind kind, TensorName gradient) =>
         [
             .. PostNormBackward(model, kind, FfnPostNorm),
-            .. kind.Experts is { } experts ? ExpertsBackward(model, kind, experts, gradient) : DenseBackward(model, gradient),
+            .. kind.Experts switch
+            {
+                null => DenseBackward(model, gradient),
+                { Beside: true } beside => BesideBackward(model, kind, beside),
+                { } experts => ExpertsBackward(model, kind, experts, gradient),
+            },
         ];
 
     private static ImmutableArray<KernelCall> MixBackward(

@@ -12,26 +12,17 @@ internal static partial class DecoderBlock
 {
     private static ImmutableArray<KernelCall> ExpertsForward(ModelConfig model, LayerKind kind, ExpertMixture experts)
     {
+        if (experts.Beside)
+        {
+            return BesideForward(model, experts);
+        }
+
         var (stream, sum) = model.HasPostNorms ? ((TensorName?)null, FfnProjection) : (FfnStream(kind), Output);
         bool shared = kind.FfnDim > 0;
         return
         [
-            .. Route(model, experts),
-            new GroupedGemmForwardCall
-            {
-                A = RoutedInput,
-                B = W(WeightName.ExpertGateUp),
-                ExpertRows = ExpertRows,
-                C = ExpertGateUp,
-            },
-            Weighted(model, ExpertGateUp, RouteWeights, ExpertFfn),
-            new GroupedGemmForwardCall
-            {
-                A = ExpertFfn,
-                B = W(WeightName.ExpertDown),
-                ExpertRows = ExpertRows,
-                C = ExpertOut,
-            },
+            Product(FfnInput(model), WeightName.Router, null, RouterLogits),
+            .. Routed(model, experts, FfnInput(model)),
             .. shared ? SharedForward(model, experts, stream, sum) : [],
             new SumRowsCall
             {
@@ -45,10 +36,9 @@ internal static partial class DecoderBlock
         ];
     }
 
-    /// <summary>Chooses experts, and puts what they are of in their order.</summary>
-    private static ImmutableArray<KernelCall> Route(ModelConfig model, ExpertMixture experts) =>
+    /// <summary>Chooses experts by the router's logits, puts what they are of in their order, and computes them.</summary>
+    private static ImmutableArray<KernelCall> Routed(ModelConfig model, ExpertMixture experts, TensorName x) =>
         [
-            Product(FfnInput(model), WeightName.Router, null, RouterLogits),
             new RoutingCall
             {
                 Mixture = experts,
@@ -73,11 +63,38 @@ internal static partial class DecoderBlock
                 : [],
             new GatherRowsCall
             {
-                From = FfnInput(model),
+                From = x,
                 Rows = RoutedTokens,
                 To = RoutedInput,
             },
+            new GroupedGemmForwardCall
+            {
+                A = RoutedInput,
+                B = W(WeightName.ExpertGateUp),
+                ExpertRows = ExpertRows,
+                C = ExpertGateUp,
+            },
+            .. experts.Beside
+                ? Some(new ExpertScaleForwardCall
+                {
+                    Weights = RouteWeights,
+                    ExpertRows = ExpertRows,
+                    Factors = W(WeightName.ExpertScale),
+                    Scaled = ScaledWeights,
+                })
+                : [],
+            Weighted(model, ExpertGateUp, WeightsOf(experts), ExpertFfn),
+            new GroupedGemmForwardCall
+            {
+                A = ExpertFfn,
+                B = W(WeightName.ExpertDown),
+                ExpertRows = ExpertRows,
+                C = ExpertOut,
+            },
         ];
+
+    /// <summary>By what routed rows count.</summary>
+    private static TensorName WeightsOf(ExpertMixture experts) => experts.Beside ? ScaledWeights : RouteWeights;
 
     /// <summary>The expert that every token has.</summary>
     private static ImmutableArray<KernelCall> SharedForward(ModelConfig model, ExpertMixture experts, TensorName? stream, TensorName sum)
@@ -97,29 +114,9 @@ internal static partial class DecoderBlock
         var (x, gradX) = (FfnInput(model), GradFfnInput(model));
         return
         [
-            new GatherRowsCall
-            {
-                From = gradient,
-                Rows = RoutedTokens,
-                To = GradExpertOut,
-            },
-            GroupedInputGradient(GradExpertOut, WeightName.ExpertDown, GradExpertFfn) with { Scale = Scale(model) },
-            WeightedBackward(model, GradExpertFfn, ExpertGateUp, RouteWeights, GradRouteWeights),
-            GroupedWeightGradient(GradExpertOut, GradExpertFfn, WeightName.ExpertDown) with { Scale = Scale(model) },
-            GroupedInputGradient(ExpertGateUp, WeightName.ExpertGateUp, GradRoutedInput),
-            GroupedWeightGradient(ExpertGateUp, RoutedInput, WeightName.ExpertGateUp),
+            .. RoutedBackward(model, kind, experts, gradient),
             .. kind.FfnDim > 0 ? SharedBackward(model, experts, gradient) : [],
-            new RoutingBackwardCall
-            {
-                Mixture = experts,
-                Logits = RouterLogits,
-                Choices = Choices,
-                Places = Places,
-                GradWeights = GradRouteWeights,
-                GradSharedWeights = experts.GatesShared ? GradSharedWeights : null,
-                Load = model.Balances ? ExpertLoad : null,
-                GradLogits = GradRouterLogits,
-            },
+            RouterBackward(model, experts),
             new SumRowsCall
             {
                 From = GradRoutedInput,
@@ -138,6 +135,47 @@ internal static partial class DecoderBlock
                 : ImmutableArray<KernelCall>.Empty,
         ];
     }
+
+    /// <summary>From the gradient of what experts yield to those of their rows' inputs and weights.</summary>
+    private static ImmutableArray<KernelCall> RoutedBackward(
+        ModelConfig model, LayerKind kind, ExpertMixture experts, TensorName gradient) =>
+        [
+            new GatherRowsCall
+            {
+                From = gradient,
+                Rows = RoutedTokens,
+                To = GradExpertOut,
+            },
+            GroupedInputGradient(GradExpertOut, WeightName.ExpertDown, GradExpertFfn) with { Scale = Scale(model) },
+            WeightedBackward(model, GradExpertFfn, ExpertGateUp, WeightsOf(experts), GradRouteWeights),
+            .. experts.Beside
+                ? Some(new ExpertScaleBackwardCall
+                {
+                    Gradient = GradRouteWeights,
+                    Weights = RouteWeights,
+                    ExpertRows = ExpertRows,
+                    Factors = W(WeightName.ExpertScale),
+                    GradFactors = Gradient(kind, WeightName.ExpertScale),
+                    Workspace = Partials,
+                })
+                : [],
+            GroupedWeightGradient(GradExpertOut, GradExpertFfn, WeightName.ExpertDown) with { Scale = Scale(model) },
+            GroupedInputGradient(ExpertGateUp, WeightName.ExpertGateUp, GradRoutedInput),
+            GroupedWeightGradient(ExpertGateUp, RoutedInput, WeightName.ExpertGateUp),
+        ];
+
+    private static RoutingBackwardCall RouterBackward(ModelConfig model, ExpertMixture experts) =>
+        new()
+        {
+            Mixture = experts,
+            Logits = RouterLogits,
+            Choices = Choices,
+            Places = Places,
+            GradWeights = GradRouteWeights,
+            GradSharedWeights = experts.GatesShared ? GradSharedWeights : null,
+            Load = model.Balances ? ExpertLoad : null,
+            GradLogits = GradRouterLogits,
+        };
 
     private static ImmutableArray<KernelCall> SharedBackward(ModelConfig model, ExpertMixture experts, TensorName gradient) =>
         [

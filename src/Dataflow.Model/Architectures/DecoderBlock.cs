@@ -67,9 +67,14 @@ internal static partial class DecoderBlock
                 yield return Kept(WeightName.GateUp, GateUp);
             }
 
+            if (kind.Experts is { Beside: true })
+            {
+                yield return ExpertSum;
+            }
+
             if (model.HasPostNorms || IsUnscaled(WeightName.Down))
             {
-                yield return Kept(WeightName.Down, FfnProjection);
+                yield return Kept(WeightName.Down, kind.Experts is { Beside: true } ? DenseProjection : FfnProjection);
             }
         }
 

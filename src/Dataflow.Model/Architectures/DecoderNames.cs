@@ -150,6 +150,21 @@ internal sealed record DecoderNames
     /// </summary>
     public string? ExpertGateUp { get; init; }
 
+    /// <summary>Behind the names of such tensors.</summary>
+    public string ExpertEnding { get; init; } = ".weight";
+
+    /// <summary>Of experts beside the dense feed-forward: the norm of what the router reads and each expert's number, whole names.</summary>
+    public string RouterNorm { get; init; } = "router.scale";
+
+    public string ExpertScale { get; init; } = "router.per_expert_scale";
+
+    /// <summary>The norm before them, the one after them, and that after the dense feed-forward.</summary>
+    public string ExpertNorm { get; init; } = "pre_feedforward_layernorm_2";
+
+    public string ExpertPostNorm { get; init; } = "post_feedforward_layernorm_2";
+
+    public string DensePostNorm { get; init; } = "post_feedforward_layernorm_1";
+
     /// <summary>The feed-forward that every token has besides its experts: gate, up (or both in one matrix) and down.</summary>
     public string SharedGate { get; init; } = "mlp.shared_experts.gate_proj";
 

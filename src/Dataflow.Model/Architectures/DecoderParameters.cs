@@ -133,7 +133,15 @@ internal sealed partial class DecoderParameters
             .. model.HasFfnNorm ? Norm(model, WeightName.FfnNorm, WeightName.FfnNormBias, names.Layer + names.FfnNorm) : [],
             .. kind.Experts is { } experts ? Experts(experts) : [],
             .. kind.FfnDim > 0 ? Dense() : [],
+            .. kind.Experts is { Beside: true } ? NormsBeside() : [],
             .. model.HasPostNorms ? Norm(model, WeightName.FfnPostNorm, default, names.Layer + names.FfnPostNorm) : [],
+        ];
+
+    private IEnumerable<ParameterSpec> NormsBeside() =>
+        [
+            .. Norm(model, WeightName.ExpertNorm, default, names.Layer + names.ExpertNorm),
+            .. Norm(model, WeightName.ExpertPostNorm, default, names.Layer + names.ExpertPostNorm),
+            .. Norm(model, WeightName.DensePostNorm, default, names.Layer + names.DensePostNorm),
         ];
 
     private IEnumerable<ParameterSpec> Scalar() =>
@@ -162,6 +170,12 @@ internal sealed partial class DecoderParameters
         NamedRows[] gate = experts.GatesShared ? [(Named(names.SharedExpertGate), 1)] : [];
         NamedRows[] router = [(Named(names.Router), e), .. gate];
         yield return ParameterSpec.Matrix(WeightName.Router, d, Initial(model, InitialValues.FanIn(d)), router);
+        if (experts.Beside)
+        {
+            yield return ParameterSpec.Vector(WeightName.RouterNorm, InitialValues.One, (names.Layer + names.RouterNorm, d));
+            yield return ParameterSpec.Vector(WeightName.ExpertScale, InitialValues.One, (names.Layer + names.ExpertScale, e));
+        }
+
         if (experts.Corrected)
         {
             var correction = new NamedRows(names.Layer + names.RouterCorrection, e);
@@ -172,9 +186,10 @@ internal sealed partial class DecoderParameters
 
         if (names.ExpertGateUp is { } stacked)
         {
+            string Stacked(string of) => names.Layer + of + names.ExpertEnding;
             yield return ParameterSpec.Stacked(
-                WeightName.ExpertGateUp, e, d, Initial(model, gateUp), (Named(stacked), (model.GatedFfn ? 2 : 1) * f));
-            yield return ParameterSpec.Stacked(WeightName.ExpertDown, e, f, Initial(model, down), (Named(names.ExpertDown), d));
+                WeightName.ExpertGateUp, e, d, Initial(model, gateUp), (Stacked(stacked), (model.GatedFfn ? 2 : 1) * f));
+            yield return ParameterSpec.Stacked(WeightName.ExpertDown, e, f, Initial(model, down), (Stacked(names.ExpertDown), d));
             yield break;
         }
 

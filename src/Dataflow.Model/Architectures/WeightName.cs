@@ -245,6 +245,21 @@ public enum WeightName
 
     /// <summary>[D, rank]; the last of the names of adapters of such layers.</summary>
     ConvolutionOutB,
+
+    /// <summary>[D], of the norm of what a router reads.</summary>
+    RouterNorm,
+
+    /// <summary>[E], by which the weights of an expert's rows are multiplied.</summary>
+    ExpertScale,
+
+    /// <summary>[D], of the norm before experts that stand beside the dense feed-forward.</summary>
+    ExpertNorm,
+
+    /// <summary>[D], of the norm after them.</summary>
+    ExpertPostNorm,
+
+    /// <summary>[D], of the norm after the dense feed-forward beside them.</summary>
+    DensePostNorm,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

@@ -44,6 +44,12 @@ public sealed record ExpertMixture(int Count, int PerToken, int Dim)
     /// <summary>The expert that every token has counts by the logistic function of one more logit of the router.</summary>
     public bool GatesShared { get; init; }
 
+    /// <summary>
+    /// They stand beside the dense feed-forward rather than in its place: with norms of their own before and after them, as the dense one
+    /// has, and a router that reads the normed stream and whose weights are multiplied by a number of each expert's (Gemma 4).
+    /// </summary>
+    public bool Beside { get; init; }
+
     /// <summary>Rows of the router's matrix.</summary>
     public int RouterRows => Count + (GatesShared ? 1 : 0);
 }

@@ -392,4 +392,34 @@ public enum TensorName
 
     /// <summary>[T, heads x value].</summary>
     GradAttentionValues,
+
+    /// <summary>[T, D] the normed stream that a router reads, where it has a norm of its own.</summary>
+    RouterInput,
+
+    /// <summary>[T] fp32.</summary>
+    RouterRstd,
+
+    /// <summary>[T K] fp32, <see cref="RouteWeights"/> times a number of each row's expert.</summary>
+    ScaledWeights,
+
+    /// <summary>[T, D] the normed stream that experts beside the dense feed-forward are of.</summary>
+    ExpertInput,
+
+    /// <summary>[T] fp32.</summary>
+    ExpertRstd,
+
+    /// <summary>[T, D] what the dense feed-forward beside them yields, before its norm.</summary>
+    DenseProjection,
+
+    /// <summary>[T] fp32, of that norm.</summary>
+    DensePostRstd,
+
+    /// <summary>[T, D] what the experts yield together, before their norm.</summary>
+    ExpertSum,
+
+    /// <summary>[T] fp32, of that norm.</summary>
+    ExpertPostRstd,
+
+    /// <summary>[T, D] gradient of either.</summary>
+    GradBranch,
 }

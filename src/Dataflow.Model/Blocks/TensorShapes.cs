@@ -60,6 +60,10 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2
                 or TensorName.AttentionProjection or TensorName.FfnProjection or TensorName.GradProjection
                 or TensorName.UnscaledAttentionOut or TensorName.UnscaledDown or TensorName.Unused => Rows(a, d),
+            TensorName.RouterInput or TensorName.ExpertInput or TensorName.DenseProjection or TensorName.ExpertSum
+                or TensorName.GradBranch => Rows(a, d),
+            TensorName.RouterRstd or TensorName.ExpertRstd or TensorName.DensePostRstd or TensorName.ExpertPostRstd =>
+                Rows(DType.Float32, Statistics),
             TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Rows(DType.Float32, Statistics),
             TensorName.ConvolutionInput or TensorName.GradConvolutionInput => Rows(a, 3 * d),
             TensorName.ConvolutionOutput or TensorName.GradConvolutionOutput => Rows(a, d),
@@ -97,7 +101,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.ExpertRows => Scratch(DType.Int32, 1, kind!.Experts!.Count + 1),
             TensorName.ExpertLoad => Own(Roles.Load, DType.Float32, 2, model.BalancedExperts),
             TensorName.RoutedTokens => Routed(DType.Int32, 1),
-            TensorName.RouteWeights or TensorName.GradRouteWeights => Routed(DType.Float32, 1),
+            TensorName.RouteWeights or TensorName.GradRouteWeights or TensorName.ScaledWeights => Routed(DType.Float32, 1),
             TensorName.SharedWeights or TensorName.GradSharedWeights => Rows(DType.Float32, 1),
             TensorName.RoutedInput or TensorName.GradRoutedInput or TensorName.ExpertOut or TensorName.GradExpertOut => Routed(a, d),
             TensorName.ExpertGateUp => Routed(a, (model.GatedFfn ? 2L : 1) * kind!.Experts!.Dim),

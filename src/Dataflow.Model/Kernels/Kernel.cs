@@ -202,4 +202,10 @@ public enum Kernel
 
     /// <summary>x [T, D] times one number, in place.</summary>
     Scale,
+
+    /// <summary>The weights [R] of routed rows times a number of their expert's.</summary>
+    ExpertScaleForward,
+
+    /// <summary>The gradients of the weights [R] and of the experts' numbers [E].</summary>
+    ExpertScaleBackward,
 }

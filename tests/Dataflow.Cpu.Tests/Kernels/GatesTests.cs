@@ -108,4 +108,37 @@ public sealed class GatesTests : KernelTest
         Scale.Run(Team(), new() { X = x.Wide, Factor = factor.Wide });
         x.AssertClose(expected);
     }
+
+    /// <summary>Experts of 4, 0 and 6 rows, whose weights each multiplies by its number.</summary>
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public unsafe void Weights_of_rows_grow_by_their_experts_numbers(DType type)
+    {
+        const int Rows = 10;
+        int[] first = [0, 4, 4, 10];
+        Tensor w = New(Rows, 1).Random(1), s = New(Rows, 1).Poison(), ds = New(Rows, 1).Random(2);
+        Tensor f = New(1, 3, type).Random(3), df = New(1, 3, type).Random(4), sums = New(1, 3);
+        double[,] weights = w.Values(), factors = f.Values(), gradient = ds.Values(), before = df.Values();
+        int ExpertOf(int row) => row < 4 ? 0 : 2;
+        double[,] Definition() => Each(weights, (t, _, value) => value * factors[0, ExpertOf(t)]);
+        fixed (int* rows = first)
+        {
+            ExpertScale.Forward(Team(), new() { Weights = w.T, ExpertRows = (nuint)rows, Factors = f.T, Scaled = s.T });
+            s.AssertClose(Definition());
+            double[,] dw = Differences(weights, gradient, Definition), expected = Differences(factors, gradient, Definition);
+            ExpertScale.Backward(Team(), new()
+            {
+                Gradient = ds.T,
+                Weights = w.T,
+                ExpertRows = (nuint)rows,
+                Factors = f.T,
+                GradFactors = df.T,
+                Accumulate = true,
+                Workspace = sums.T.Address,
+            });
+            ds.AssertClose(dw);
+            df.AssertClose(Each(expected, (t, j, value) => value + before[t, j]));
+        }
+    }
 }

@@ -12,6 +12,7 @@ internal sealed class Gemma4 : ModelFamily
     private const string KeysAreValues = "attention_k_eq_v";
     private const string SharedLayers = "num_kv_shared_layers";
     private const string PerLayerInput = "hidden_size_per_layer_input";
+    private const string HasExperts = "enable_moe_block";
     private const string Sliding = "sliding_attention";
     private const string WindowKey = "sliding_window";
     private const string Full = "full_attention";
@@ -25,6 +26,13 @@ internal sealed class Gemma4 : ModelFamily
     {
         FfnNorm = "pre_feedforward_layernorm",
         FfnPostNorm = "post_feedforward_layernorm",
+        Router = "router.proj",
+        ExpertGateUp = "experts.gate_up_proj",
+        ExpertDown = "experts.down_proj",
+        ExpertEnding = "",
+        SharedGate = "mlp.gate_proj",
+        SharedUp = "mlp.up_proj",
+        SharedDown = "mlp.down_proj",
     };
 
     /// <inheritdoc/>
@@ -68,9 +76,7 @@ internal sealed class Gemma4 : ModelFamily
         [
             .. Reads("attention_bias", "final_logit_softcapping", "global_head_dim", "num_global_key_value_heads", PerLayer),
             .. Reads(KeysAreValues, SharedLayers, PerLayerInput, "use_double_wide_mlp", "vocab_size_per_layer_input"),
-            ("enable_moe_block", new KeyUse.RefusedUnless("experts of this family are not supported yet", "false")),
-            .. new[] { "num_experts", "top_k_experts", "moe_intermediate_size" }
-                .Select(key => (key, (KeyUse)new KeyUse.Ignored("without enable_moe_block there are no experts"))),
+            .. Reads(HasExperts, "num_experts", "top_k_experts", "moe_intermediate_size"),
             ("use_bidirectional_attention", new KeyUse.RefusedUnless("only causal attention is supported", "false", "\"vision\"")),
             ("hidden_act", new KeyUse.Ignored("hidden_activation is what is read")),
         ];
@@ -104,6 +110,13 @@ internal sealed class Gemma4 : ModelFamily
             FfnDim = shares && kind.FfnDim > 0 && fields.Bool("use_double_wide_mlp", absent: false)
                 ? checked(2 * Math.Min(kind.FfnDim, ModelConfigLimits.Dim))
                 : kind.FfnDim,
+            Experts = fields.Bool(HasExperts, absent: false)
+                ? new(fields.Int("num_experts"), fields.Int("top_k_experts"), fields.Int("moe_intermediate_size"))
+                {
+                    Normalised = true,
+                    Beside = true,
+                }
+                : null,
         };
     }
 
@@ -133,7 +146,7 @@ internal sealed class Gemma4 : ModelFamily
 
         return config with
         {
-            FfnDim = config.Pattern?.Kinds.Max(k => k.FfnDim) ?? config.FfnDim,
+            FfnDim = config.Pattern?.Kinds.Max(k => k.WidestFfn) ?? config.FfnDim,
             Placement = NormPlacement.BeforeAndAfter,
             QkNorm = true,
             QkNormKind = QkNormKind.HeadsAndValues,
