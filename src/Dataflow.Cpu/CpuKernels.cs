@@ -152,6 +152,18 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void WeightedActivationBackward(in WeightedActivationBackwardArguments call) => WeightedActivation.Backward(team, call);
 
     /// <inheritdoc/>
+    public void GroupedBiasForward(in GroupedBiasForwardArguments call) => GroupedBias.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void GroupedBiasBackward(in GroupedBiasBackwardArguments call) => GroupedBias.Backward(team, call);
+
+    /// <inheritdoc/>
+    public void AttentionSinkForward(in AttentionSinkForwardArguments call) => AttentionSink.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void AttentionSinkBackward(in AttentionSinkBackwardArguments call) => AttentionSink.Backward(team, call);
+
+    /// <inheritdoc/>
     public void SumRows(in SumRowsArguments call) => Kernels.Rows.Sum(team, call);
 
     /// <inheritdoc/>

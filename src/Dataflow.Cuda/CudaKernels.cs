@@ -31,6 +31,10 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public WeightedActivation WeightedActivation => field ??= new(library);
 
+    public GroupedBias GroupedBias => field ??= new(library);
+
+    public AttentionSink AttentionSink => field ??= new(library);
+
     public CausalConvolution CausalConvolution => field ??= new(library, ColumnSum);
 
     public LinearRecurrence LinearRecurrence => field ??= new(library, ColumnSum);
@@ -203,6 +207,18 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     /// <inheritdoc/>
     public void WeightedActivationBackward(in WeightedActivationBackwardArguments call) =>
         kernels.WeightedActivation.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void GroupedBiasForward(in GroupedBiasForwardArguments call) => kernels.GroupedBias.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void GroupedBiasBackward(in GroupedBiasBackwardArguments call) => kernels.GroupedBias.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionSinkForward(in AttentionSinkForwardArguments call) => kernels.AttentionSink.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionSinkBackward(in AttentionSinkBackwardArguments call) => kernels.AttentionSink.Backward(stream, call);
 
     /// <inheritdoc/>
     public void SumRows(in SumRowsArguments call) => kernels.Rows.Sum(stream, call);

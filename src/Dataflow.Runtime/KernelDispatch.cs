@@ -139,6 +139,18 @@ internal static class KernelDispatch
             case WeightedActivationBackwardCall c:
                 stream.Launch(WeightedActivationBackwardArguments.Of(c, at));
                 break;
+            case GroupedBiasForwardCall c:
+                stream.Launch(GroupedBiasForwardArguments.Of(c, at));
+                break;
+            case GroupedBiasBackwardCall c:
+                stream.Launch(GroupedBiasBackwardArguments.Of(c, at));
+                break;
+            case AttentionSinkForwardCall c:
+                stream.Launch(AttentionSinkForwardArguments.Of(c, at));
+                break;
+            case AttentionSinkBackwardCall c:
+                stream.Launch(AttentionSinkBackwardArguments.Of(c, at));
+                break;
             case SumRowsCall c:
                 stream.Launch(SumRowsArguments.Of(c, at));
                 break;

@@ -39,15 +39,15 @@ internal sealed class NamedWeights(ModelConfig model, IReadOnlyDictionary<string
         foreach (var tensor in WeightNames.Enumerate(model))
         {
             float[] from = stored[tensor.Name], to = new float[from.Length];
-            int rows = tensor.Part.Order?.Rows.Length ?? (int)(tensor.Part.IsTransposed ? tensor.Shape[1] : tensor.Shape[0]);
-            int columns = from.Length / rows;
-            for (int r = 0; r < rows; r++)
+            bool stacked = tensor.Part.Stack > 1;
+            int rows = tensor.Part.Order?.Rows.Length ?? (int)tensor.Shape[(stacked ? 1 : 0) + (tensor.Part.IsTransposed ? 1 : 0)];
+            int columns = from.Length / rows / tensor.Part.Stack;
+            for (int i = 0; i < from.Length; i++)
             {
-                int row = tensor.Part.Order?.Rows[r] ?? r;
-                for (int c = 0; c < columns; c++)
-                {
-                    to[(r * columns) + c] = tensor.Part.IsTransposed ? from[(c * rows) + row] : from[(row * columns) + c];
-                }
+                var (matrix, at) = Math.DivRem(i, rows * columns);
+                int row = tensor.Part.Order?.Rows[at / columns] ?? at / columns, column = at % columns;
+                int other = tensor.Part.IsTransposed ? (column * rows) + row : (row * columns) + column;
+                to[i] = from[(matrix * rows * columns) + other];
             }
 
             memory[tensor.Name] = to;

@@ -100,8 +100,8 @@ public class KernelWorkTests
         }
 
         // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms
-        // are by root mean square, all activations gated, all layers attend, to keys that are not latent, no output is gated or scaled, and
-        // there is no adapter.
+        // are by root mean square, all activations gated, all layers attend, without sinks, to keys that are not latent, no output is gated or
+        // scaled, and there is no adapter.
         Kernel[] others =
         [
             Kernel.Update,
@@ -112,6 +112,10 @@ public class KernelWorkTests
             Kernel.MuonApply,
             Kernel.Zero,
             Kernel.ColumnSum,
+            Kernel.GroupedBiasForward,
+            Kernel.GroupedBiasBackward,
+            Kernel.AttentionSinkForward,
+            Kernel.AttentionSinkBackward,
             Kernel.LayerNormForward,
             Kernel.LayerNormBackward,
             Kernel.UngatedActivationForward,

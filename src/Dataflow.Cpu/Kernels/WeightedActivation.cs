@@ -6,8 +6,9 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// Units with a weight for each row: s = w f(g) u, gu being R x 2F, gate then up; without a gate s = w f(u), and gu is u. fp32 arithmetic,
-/// each output rounded once; the gradient of a weight is a sum over the row's columns in ascending order, lane by lane.
+/// Units with a weight for each row: s = w f(g) u, gu being R x 2F, gate then up, or clamped ones (<see cref="ClampedUnit"/>); without a gate
+/// s = w f(u), and gu is u. fp32 arithmetic, each output rounded once; the gradient of a weight is a sum over the row's columns in ascending
+/// order, lane by lane.
 /// </summary>
 public static unsafe partial class WeightedActivation
 {
@@ -23,22 +24,28 @@ public static unsafe partial class WeightedActivation
             return;
         }
 
+        if (call.Limit is { } limit)
+        {
+            team.For(s.Rows, new ForwardJob<ClampedUnit>(new(limit), gu, weights, s));
+            return;
+        }
+
         switch (call.Activation)
         {
             case Activation.Silu:
-                team.For(s.Rows, new ForwardJob<Silu>(gu, weights, s));
+                team.For(s.Rows, new ForwardJob<PlainUnit<Silu>>(default, gu, weights, s));
                 break;
             case Activation.Gelu:
-                team.For(s.Rows, new ForwardJob<Gelu>(gu, weights, s));
+                team.For(s.Rows, new ForwardJob<PlainUnit<Gelu>>(default, gu, weights, s));
                 break;
             case Activation.GeluTanh:
-                team.For(s.Rows, new ForwardJob<GeluTanh>(gu, weights, s));
+                team.For(s.Rows, new ForwardJob<PlainUnit<GeluTanh>>(default, gu, weights, s));
                 break;
             case Activation.Relu:
-                team.For(s.Rows, new ForwardJob<Relu>(gu, weights, s));
+                team.For(s.Rows, new ForwardJob<PlainUnit<Relu>>(default, gu, weights, s));
                 break;
             case Activation.SquaredRelu:
-                team.For(s.Rows, new ForwardJob<SquaredRelu>(gu, weights, s));
+                team.For(s.Rows, new ForwardJob<PlainUnit<SquaredRelu>>(default, gu, weights, s));
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(call), call.Activation, "no gated unit has it");
@@ -60,30 +67,36 @@ public static unsafe partial class WeightedActivation
             return;
         }
 
+        if (call.Limit is { } limit)
+        {
+            team.For(ds.Rows, new BackwardJob<ClampedUnit>(new(limit), ds, gu, (float*)weights, (float*)gradients));
+            return;
+        }
+
         switch (call.Activation)
         {
             case Activation.Silu:
-                team.For(ds.Rows, new BackwardJob<Silu>(ds, gu, (float*)weights, (float*)gradients));
+                team.For(ds.Rows, new BackwardJob<PlainUnit<Silu>>(default, ds, gu, (float*)weights, (float*)gradients));
                 break;
             case Activation.Gelu:
-                team.For(ds.Rows, new BackwardJob<Gelu>(ds, gu, (float*)weights, (float*)gradients));
+                team.For(ds.Rows, new BackwardJob<PlainUnit<Gelu>>(default, ds, gu, (float*)weights, (float*)gradients));
                 break;
             case Activation.GeluTanh:
-                team.For(ds.Rows, new BackwardJob<GeluTanh>(ds, gu, (float*)weights, (float*)gradients));
+                team.For(ds.Rows, new BackwardJob<PlainUnit<GeluTanh>>(default, ds, gu, (float*)weights, (float*)gradients));
                 break;
             case Activation.Relu:
-                team.For(ds.Rows, new BackwardJob<Relu>(ds, gu, (float*)weights, (float*)gradients));
+                team.For(ds.Rows, new BackwardJob<PlainUnit<Relu>>(default, ds, gu, (float*)weights, (float*)gradients));
                 break;
             case Activation.SquaredRelu:
-                team.For(ds.Rows, new BackwardJob<SquaredRelu>(ds, gu, (float*)weights, (float*)gradients));
+                team.For(ds.Rows, new BackwardJob<PlainUnit<SquaredRelu>>(default, ds, gu, (float*)weights, (float*)gradients));
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(call), call.Activation, "no gated unit has it");
         }
     }
 
-    private readonly struct ForwardJob<TActivation>(Matrix gu, float* weights, Matrix s) : IJob
-        where TActivation : struct, IActivation
+    private readonly struct ForwardJob<TUnit>(TUnit unit, Matrix gu, float* weights, Matrix s) : IJob
+        where TUnit : struct, IGatedUnit
     {
         public void Run(int index, int worker)
         {
@@ -92,13 +105,13 @@ public static unsafe partial class WeightedActivation
             for (int j = 0; j < s.Columns; j += Lanes.Count)
             {
                 int lanes = s.Columns - j;
-                to.Store(j, weight * (TActivation.At(gate.Load(j, lanes)).Value * up.Load(j, lanes)), lanes);
+                to.Store(j, weight * (unit.Gate(gate.Load(j, lanes)).Value * unit.Up(up.Load(j, lanes)).Value), lanes);
             }
         }
     }
 
-    private readonly struct BackwardJob<TActivation>(Matrix ds, Matrix gu, float* weights, float* gradients) : IJob
-        where TActivation : struct, IActivation
+    private readonly struct BackwardJob<TUnit>(TUnit unit, Matrix ds, Matrix gu, float* weights, float* gradients) : IJob
+        where TUnit : struct, IGatedUnit
     {
         public void Run(int index, int worker)
         {
@@ -108,14 +121,14 @@ public static unsafe partial class WeightedActivation
             for (int j = 0; j < ds.Columns; j += Lanes.Count)
             {
                 int lanes = ds.Columns - j;
-                Vector512<float> u = up.Load(j, lanes), d = gradient.Load(j, lanes);
-                ActivationPoint at = TActivation.At(gate.Load(j, lanes));
-                Vector512<float> s = at.Value * u, product = d * s, weighted = weight * d;
+                Vector512<float> d = gradient.Load(j, lanes);
+                ActivationPoint at = unit.Gate(gate.Load(j, lanes)), u = unit.Up(up.Load(j, lanes));
+                Vector512<float> s = at.Value * u.Value, product = d * s, weighted = weight * d;
                 low += Vector512.WidenLower(product);
                 high += Vector512.WidenUpper(product);
                 gradient.Store(j, weight * s, lanes);
-                up.Store(j, weighted * at.Value, lanes);
-                gate.Store(j, weighted * u * at.Slope, lanes);
+                up.Store(j, weighted * at.Value * u.Slope, lanes);
+                gate.Store(j, weighted * u.Value * at.Slope, lanes);
             }
 
             gradients[index] = (float)Vector512.Sum(low + high);

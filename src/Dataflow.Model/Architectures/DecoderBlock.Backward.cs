@@ -22,6 +22,7 @@ internal static partial class DecoderBlock
             GemmWeightGradientCall product => product.C.Weight,
             ColumnSumCall sum => sum.C.Weight,
             GroupedGemmWeightGradientCall product => product.C.Weight,
+            AttentionSinkBackwardCall sinks => sinks.GradSinks.Weight,
             _ => null,
         };
 
@@ -106,6 +107,17 @@ internal static partial class DecoderBlock
                         GradGate = GradAttentionGate,
                     })
                 : NarrowsValues(model) ? Some(new ResizeHeadsCall { From = GradAttentionValues, To = GradAttention })
+                : [],
+            .. model.AttentionSinks
+                ? Some(
+                    new AttentionSinkBackwardCall
+                    {
+                        Sinks = W(WeightName.AttentionSinks),
+                        Output = AttentionOut,
+                        Lse = Lse,
+                        GradOutput = GradAttention,
+                        GradSinks = G(WeightName.AttentionSinks),
+                    })
                 : [],
             new AttentionBackwardCall
             {

@@ -22,6 +22,7 @@ internal static partial class DecoderBlock
         return
         [
             Product(FfnInput(model), WeightName.Router, null, RouterLogits),
+            .. experts.HasBiases ? Some(new GroupedBiasForwardCall { X = RouterLogits, Bias = W(WeightName.RouterBias) }) : [],
             .. Routed(model, experts, FfnInput(model)),
             .. shared ? SharedForward(model, experts, stream, sum) : [],
             new SumRowsCall
@@ -74,6 +75,7 @@ internal static partial class DecoderBlock
                 ExpertRows = ExpertRows,
                 C = ExpertGateUp,
             },
+            .. experts.HasBiases ? Some(AddBias(ExpertGateUp, WeightName.ExpertGateUpBias)) : [],
             .. experts.Beside
                 ? Some(new ExpertScaleForwardCall
                 {
@@ -91,6 +93,7 @@ internal static partial class DecoderBlock
                 ExpertRows = ExpertRows,
                 C = ExpertOut,
             },
+            .. experts.HasBiases ? Some(AddBias(ExpertOut, WeightName.ExpertDownBias) with { Weights = RouteWeights }) : [],
         ];
 
     /// <summary>By what routed rows count.</summary>
@@ -126,6 +129,7 @@ internal static partial class DecoderBlock
             },
             InputGradient(GradRouterLogits, WeightName.Router, gradX) with { Adds = true },
             .. WeightGradients(model, GradRouterLogits, x, WeightName.Router, Biases.None, default),
+            .. experts.HasBiases ? Some(new ColumnSumCall { A = GradRouterLogits, C = G(WeightName.RouterBias) }) : [],
             .. kind.FfnDim > 0
                 ?
                 [
@@ -148,6 +152,16 @@ internal static partial class DecoderBlock
             },
             GroupedInputGradient(GradExpertOut, WeightName.ExpertDown, GradExpertFfn) with { Scale = Scale(model) },
             WeightedBackward(model, GradExpertFfn, ExpertGateUp, WeightsOf(experts), GradRouteWeights),
+            .. experts.HasBiases
+                ? Some(
+                    BiasGradient(kind, GradExpertOut, WeightName.ExpertDownBias) with
+                    {
+                        Bias = W(WeightName.ExpertDownBias),
+                        Weights = RouteWeights,
+                        GradWeights = GradRouteWeights,
+                        Scale = Scale(model),
+                    })
+                : [],
             .. experts.Beside
                 ? Some(new ExpertScaleBackwardCall
                 {
@@ -162,6 +176,9 @@ internal static partial class DecoderBlock
             GroupedWeightGradient(GradExpertOut, GradExpertFfn, WeightName.ExpertDown) with { Scale = Scale(model) },
             GroupedInputGradient(ExpertGateUp, WeightName.ExpertGateUp, GradRoutedInput),
             GroupedWeightGradient(ExpertGateUp, RoutedInput, WeightName.ExpertGateUp),
+            .. experts.HasBiases && kind.Trains(WeightName.ExpertGateUpBias)
+                ? Some(BiasGradient(kind, ExpertGateUp, WeightName.ExpertGateUpBias))
+                : [],
         ];
 
     private static RoutingBackwardCall RouterBackward(ModelConfig model, ExpertMixture experts) =>
@@ -191,6 +208,7 @@ internal static partial class DecoderBlock
         {
             Activation = model.Activation,
             Gated = model.GatedFfn,
+            Limit = (float?)model.UnitLimit,
             GateUp = gateUp,
             Weights = weights,
             Ffn = ffn,
@@ -207,10 +225,27 @@ internal static partial class DecoderBlock
         {
             Activation = model.Activation,
             Gated = model.GatedFfn,
+            Limit = (float?)model.UnitLimit,
             GradFfn = gradFfn,
             GateUp = gateUp,
             Weights = weights,
             GradWeights = gradWeights,
+        };
+
+    private static GroupedBiasForwardCall AddBias(TensorName x, WeightName bias) =>
+        new()
+        {
+            X = x,
+            Bias = W(bias),
+            GroupRows = ExpertRows,
+        };
+
+    private static GroupedBiasBackwardCall BiasGradient(LayerKind kind, TensorName gradient, WeightName bias) =>
+        new()
+        {
+            Gradient = gradient,
+            GroupRows = ExpertRows,
+            GradBias = Gradient(kind, bias),
         };
 
     private static GroupedGemmInputGradientCall GroupedInputGradient(TensorName gradient, WeightName weight, TensorName result) =>

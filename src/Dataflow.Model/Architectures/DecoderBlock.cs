@@ -173,6 +173,9 @@ internal static partial class DecoderBlock
                 Output = AttentionOut,
                 Lse = Lse,
             },
+            .. model.AttentionSinks
+                ? Some(new AttentionSinkForwardCall { Sinks = W(WeightName.AttentionSinks), Output = AttentionOut, Lse = Lse })
+                : [],
             .. IsGated(model, kind)
                 ? Some(new OutputGateForwardCall { X = AttentionOut, Gate = AttentionGate, Y = AttentionGated })
                 : NarrowsValues(model) ? Some(new ResizeHeadsCall { From = AttentionOut, To = AttentionValues })

@@ -165,6 +165,15 @@ internal sealed record DecoderNames
 
     public string DensePostNorm { get; init; } = "post_feedforward_layernorm_1";
 
+    /// <summary>
+    /// These two have no ending, and are [E, in, out] with columns of gate and up by turns; biases of router and experts stand beside them
+    /// (gpt-oss).
+    /// </summary>
+    public bool ExpertsByColumn { get; init; }
+
+    /// <summary>Logits of heads that join the softmax; the whole name.</summary>
+    public string AttentionSinks { get; init; } = "self_attn.sinks";
+
     /// <summary>The feed-forward that every token has besides its experts: gate, up (or both in one matrix) and down.</summary>
     public string SharedGate { get; init; } = "mlp.shared_experts.gate_proj";
 

@@ -115,6 +115,13 @@ internal sealed partial class DecoderParameters
                         : [HeadNorm(WeightName.KNorm, names.KeyNorm, model.KeyNormDim(kind))],
                 ]
                 : ImmutableArray<ParameterSpec>.Empty,
+            .. model.AttentionSinks
+                ?
+                [
+                    ParameterSpec.Vector(
+                        WeightName.AttentionSinks, InitialValues.Zero, (names.Layer + names.AttentionSinks, model.HeadCount)),
+                ]
+                : ImmutableArray<ParameterSpec>.Empty,
             .. AttentionOut(),
             .. After(),
         ];
@@ -170,6 +177,11 @@ internal sealed partial class DecoderParameters
         NamedRows[] gate = experts.GatesShared ? [(Named(names.SharedExpertGate), 1)] : [];
         NamedRows[] router = [(Named(names.Router), e), .. gate];
         yield return ParameterSpec.Matrix(WeightName.Router, d, Initial(model, InitialValues.FanIn(d)), router);
+        if (experts.HasBiases)
+        {
+            yield return ParameterSpec.Vector(WeightName.RouterBias, InitialValues.Zero, (names.Layer + names.Router + Bias, e));
+        }
+
         if (experts.Beside)
         {
             yield return ParameterSpec.Vector(WeightName.RouterNorm, InitialValues.One, (names.Layer + names.RouterNorm, d));
@@ -182,6 +194,18 @@ internal sealed partial class DecoderParameters
             yield return names.RouterCorrectionIsRow
                 ? ParameterSpec.VectorOfRows(WeightName.RouterCorrection, InitialValues.Zero, correction, 1)
                 : ParameterSpec.Vector(WeightName.RouterCorrection, InitialValues.Zero, correction);
+        }
+
+        if (names is { ExpertsByColumn: true, ExpertGateUp: { } byTurns })
+        {
+            NamedRows fused = new(names.Layer + byTurns, 2 * f, RowOrder.ByTurns(f), Transposed: true);
+            NamedRows last = new(names.Layer + names.ExpertDown, d, Transposed: true);
+            NamedRows Biased(NamedRows of) => new(of.Name + "_bias", of.Rows, of.Order);
+            yield return ParameterSpec.Stacked(WeightName.ExpertGateUp, e, d, Initial(model, gateUp), fused);
+            yield return ParameterSpec.StackedVectors(WeightName.ExpertGateUpBias, e, InitialValues.Zero, Biased(fused));
+            yield return ParameterSpec.Stacked(WeightName.ExpertDown, e, f, Initial(model, down), last);
+            yield return ParameterSpec.StackedVectors(WeightName.ExpertDownBias, e, InitialValues.Zero, Biased(last));
+            yield break;
         }
 
         if (names.ExpertGateUp is { } stacked)

@@ -14,6 +14,11 @@ public sealed record WeightPart(string CheckpointName, long FirstElement, Immuta
     /// <summary>A matrix that is stored [in, out]: memory has it the other way round.</summary>
     public bool IsTransposed { get; init; }
 
+    /// <summary>
+    /// It is so many matrices, or vectors, one behind the other: <see cref="Order"/> and <see cref="IsTransposed"/> are of each of them.
+    /// </summary>
+    public int Stack { get; init; } = 1;
+
     /// <summary>Each layer has one.</summary>
     public bool IsOfLayer => CheckpointName.Contains("{layer}", StringComparison.Ordinal);
 
@@ -124,7 +129,15 @@ public sealed record ParameterSpec
     public static ParameterSpec Stacked(WeightName name, int count, int columns, InitialValues initial, NamedRows rows)
     {
         var spec = Matrix(name, columns, initial, rows with { Rows = count * rows.Rows });
-        return new ParameterSpec(name, spec.Rows, columns, initial, [spec.Parts[0] with { Shape = [count, rows.Rows, columns] }]);
+        ImmutableArray<long> shape = rows.Transposed ? [count, columns, rows.Rows] : [count, rows.Rows, columns];
+        return new ParameterSpec(name, spec.Rows, columns, initial, [spec.Parts[0] with { Shape = shape, Stack = count }]);
+    }
+
+    /// <summary>So many vectors one behind the other, which a checkpoint has as one tensor [count, length].</summary>
+    public static ParameterSpec StackedVectors(WeightName name, int count, InitialValues initial, NamedRows rows)
+    {
+        var spec = VectorOfRows(name, initial, rows with { Rows = count * rows.Rows }, count);
+        return new ParameterSpec(name, 1, spec.Columns, initial, [spec.Parts[0] with { Stack = count }]);
     }
 
     /// <summary>A vector that a checkpoint has as a matrix of so many rows.</summary>

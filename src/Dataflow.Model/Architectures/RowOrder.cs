@@ -79,6 +79,11 @@ public sealed record RowOrder(ImmutableArray<int> Rows)
         return new([.. Enumerable.Range(0, 2 * heads * headDim).Select(InFile)]);
     }
 
+    /// <summary>Of rows of two kinds that a file has by turns, and memory one kind behind the other.</summary>
+    /// <param name="count">Of each kind.</param>
+    public static RowOrder ByTurns(int count) =>
+        new([.. Enumerable.Range(0, 2 * count).Select(r => (2 * (r % count)) + (r / count))]);
+
     /// <summary>The rows of several parts, one behind the other in file and memory; null if all are in order.</summary>
     public static RowOrder? Joined(params ReadOnlySpan<(RowOrder? Order, int Rows)> parts)
     {

@@ -260,6 +260,18 @@ public enum WeightName
 
     /// <summary>[D], of the norm after the dense feed-forward beside them.</summary>
     DensePostNorm,
+
+    /// <summary>[n_heads], a logit of each head that joins the softmax of every token.</summary>
+    AttentionSinks,
+
+    /// <summary>[E], added to the router's logits.</summary>
+    RouterBias,
+
+    /// <summary>[E x 2 F], as the rows of the matrices.</summary>
+    ExpertGateUpBias,
+
+    /// <summary>[E x D], likewise.</summary>
+    ExpertDownBias,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

@@ -50,6 +50,9 @@ public sealed record ExpertMixture(int Count, int PerToken, int Dim)
     /// </summary>
     public bool Beside { get; init; }
 
+    /// <summary>The router and both products of an expert have biases; an expert's are added before its result is weighted.</summary>
+    public bool HasBiases { get; init; }
+
     /// <summary>Rows of the router's matrix.</summary>
     public int RouterRows => Count + (GatesShared ? 1 : 0);
 }

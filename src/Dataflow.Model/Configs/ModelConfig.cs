@@ -60,6 +60,9 @@ public sealed record ModelConfig
     /// <summary>Keys and values are of a latent vector (DeepSeek); null: of the input itself.</summary>
     public LatentAttention? Latent { get; init; }
 
+    /// <summary>A logit of each head, which is a parameter, joins the softmax of every token, and attends to nothing (gpt-oss).</summary>
+    public bool AttentionSinks { get; init; }
+
     /// <summary>RMS norm of queries and keys (Qwen3).</summary>
     public bool QkNorm { get; init; }
 
@@ -110,6 +113,12 @@ public sealed record ModelConfig
 
     /// <summary>The feed-forward multiplies the activation of a gate by a second product.</summary>
     public bool GatedFfn { get; init; } = true;
+
+    /// <summary>
+    /// Units of experts are clamped by a limit L: with g = min(gate, L) and u = clamp(up, -L, L) they are (u + 1) g sigma(1.702 g),
+    /// whatever <see cref="Activation"/> is (gpt-oss). Null: they are not.
+    /// </summary>
+    public double? UnitLimit { get; init; }
 
     /// <summary>Embeddings are multiplied by this.</summary>
     public double EmbeddingScale { get; init; } = 1;

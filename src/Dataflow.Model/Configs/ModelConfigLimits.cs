@@ -68,6 +68,11 @@ internal static class ModelConfigLimits
             faults.Add($"router_aux_loss_coef must not be below 0, found {Number(config.BalanceWeight)}");
         }
 
+        if (config.UnitLimit <= 0)
+        {
+            faults.Add($"swiglu_limit must be above 0, found {Number(config.UnitLimit.Value)}");
+        }
+
         if (config.MaxPositions is { } positions)
         {
             Size(nameof(config.MaxPositions), positions, int.MaxValue);

@@ -208,4 +208,16 @@ public enum Kernel
 
     /// <summary>The gradients of the weights [R] and of the experts' numbers [E].</summary>
     ExpertScaleBackward,
+
+    /// <summary>In place: x [R, C] + w b, with the bias of each row's group.</summary>
+    GroupedBiasForward,
+
+    /// <summary>The gradients of the biases [G, C] and of the weights [R].</summary>
+    GroupedBiasBackward,
+
+    /// <summary>In place: attention's output [T, q] and logsumexp [heads, T], one more logit a head in the softmax.</summary>
+    AttentionSinkForward,
+
+    /// <summary>The gradient of these logits [heads].</summary>
+    AttentionSinkBackward,
 }

@@ -12,6 +12,9 @@ public sealed record WeightedActivationForwardCall : KernelCall
     /// <summary>There is a gate.</summary>
     public bool Gated { get; init; } = true;
 
+    /// <summary>Clamped units of that limit (<see cref="ModelConfig.UnitLimit"/>), whatever the activation; null: plain ones.</summary>
+    public float? Limit { get; init; }
+
     /// <summary>[R, 2 F]: gate, then up; [R, F] without a gate.</summary>
     public required Operand GateUp { get; init; }
 
@@ -40,6 +43,9 @@ public sealed record WeightedActivationBackwardCall : KernelCall
 
     /// <summary>There is a gate.</summary>
     public bool Gated { get; init; } = true;
+
+    /// <summary>As the forward's.</summary>
+    public float? Limit { get; init; }
 
     /// <summary>[R, F].</summary>
     public required Operand GradFfn { get; init; }

@@ -11,6 +11,9 @@ public readonly record struct WeightedActivationForwardArguments : IKernelArgume
     /// <summary>There is a gate.</summary>
     public required bool Gated { get; init; }
 
+    /// <summary>Of clamped units (<see cref="ModelConfig.UnitLimit"/>); null: they are plain.</summary>
+    public float? Limit { get; init; }
+
     /// <summary>[R, 2 F]: gate, then up; [R, F] without a gate.</summary>
     public required Tensor GateUp { get; init; }
 
@@ -26,6 +29,7 @@ public readonly record struct WeightedActivationForwardArguments : IKernelArgume
         {
             Activation = call.Activation,
             Gated = call.Gated,
+            Limit = call.Limit,
             GateUp = at.Tensor(call.GateUp),
             Weights = at.Pointer(call.Weights),
             Ffn = at.Tensor(call.Ffn),
@@ -55,6 +59,9 @@ public readonly record struct WeightedActivationBackwardArguments : IKernelArgum
     /// <summary>There is a gate.</summary>
     public required bool Gated { get; init; }
 
+    /// <summary>Of clamped units (<see cref="ModelConfig.UnitLimit"/>); null: they are plain.</summary>
+    public float? Limit { get; init; }
+
     /// <summary>[R, F], becomes ffn.</summary>
     public required Tensor GradFfn { get; init; }
 
@@ -73,6 +80,7 @@ public readonly record struct WeightedActivationBackwardArguments : IKernelArgum
         {
             Activation = call.Activation,
             Gated = call.Gated,
+            Limit = call.Limit,
             GradFfn = at.Tensor(call.GradFfn),
             GateUp = at.Tensor(call.GateUp),
             Weights = at.Pointer(call.Weights),

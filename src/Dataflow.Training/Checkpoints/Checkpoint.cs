@@ -40,6 +40,7 @@ public sealed class Checkpoint : IDisposable
     private readonly Dictionary<string, StoredTensor> _tensors;
     private readonly IReadOnlyDictionary<StoredTensor, StoredTensor[]> _stacked;
     private readonly HashSet<string> _scales;
+    private readonly Dictionary<StoredTensor, StoredTensor> _ofCodes;
 
     private Checkpoint(string path, List<SafetensorsFile> files, Dictionary<string, StoredTensor> tensors)
     {
@@ -48,6 +49,7 @@ public sealed class Checkpoint : IDisposable
         _tensors = tensors;
         _stacked = StackedExperts.Split(tensors);
         TensorScale.Join(tensors, () => ModelFiles.Fp8Block(files[0].Path));
+        _ofCodes = Mxfp4Blocks.Join(tensors);
         _scales = [.. tensors.Values.Select(t => t.Scale?.Name).OfType<string>()];
     }
 
@@ -57,6 +59,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>As they follow each other in the files, the files in the order of their names; of an index, those that it lists.</summary>
     internal IEnumerable<StoredTensor> InFileOrder =>
         _files.SelectMany(f => f.Tensors)
+            .Select(t => _ofCodes.GetValueOrDefault(t, t))
             .SelectMany(t => _stacked.GetValueOrDefault(t) ?? [t])
             .Where(t => _tensors.GetValueOrDefault(t.Name) == t);
 

@@ -37,13 +37,16 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model
                     continue; // of an optimizer's state: nothing is kept of it
                 }
 
-                RowGather.ToMemory(
-                    part,
-                    begin - partStart,
-                    destination.Slice((int)(begin - firstElement) * size, (int)(end - begin) * size),
-                    size,
-                    (first, run) => stored.ReadElements(first, run, type)
-                );
+                var range = destination.Slice((int)(begin - firstElement) * size, (int)(end - begin) * size);
+                if (stored.Blocks is { } blocks)
+                {
+                    // As memory has them, but for the order of rows.
+                    RowGather.ToMemory(
+                        Mxfp4Blocks.AsStored(part), begin - partStart, range, size, (first, run) => blocks.Read(first, run, type));
+                    continue;
+                }
+
+                RowGather.ToMemory(part, begin - partStart, range, size, (first, run) => stored.ReadElements(first, run, type));
             }
         }
     }

@@ -26,6 +26,10 @@ public sealed class StoredTensor
         Columns = Rows == 0 ? 0 : count / Rows;
     }
 
+    /// <summary>Numbers in the place of the codes and scales that the file has for them.</summary>
+    internal StoredTensor(StoredTensor codes, string name, IReadOnlyList<long> shape, Mxfp4Blocks blocks)
+        : this(codes._file, name, shape, codes.Type, codes._offset, shape.Aggregate(1L, (product, n) => product * n)) => Blocks = blocks;
+
     /// <summary>As in the file.</summary>
     public string Name { get; }
 
@@ -38,11 +42,14 @@ public sealed class StoredTensor
     /// <summary>What the codes of an fp8 tensor are multiplied by; null if there is nothing of the kind.</summary>
     internal TensorScale? Scale { get; set; }
 
-    /// <summary>What its numbers are written as where they keep their type: fp8 is read with its scale, and never written.</summary>
-    internal StoredType PlainType => Type == StoredType.F8_E4M3 && Scale is not null ? StoredType.BF16 : Type;
+    /// <summary>The codes and scales that it is read from; null: it is stored as it is.</summary>
+    internal Mxfp4Blocks? Blocks { get; }
+
+    /// <summary>What its numbers are written as where they keep their type: codes are read with their scales, and never written.</summary>
+    internal StoredType PlainType => Blocks is not null || (Type == StoredType.F8_E4M3 && Scale is not null) ? StoredType.BF16 : Type;
 
     /// <summary>Why its elements cannot be read as numbers, a phrase after its name; null: they can.</summary>
-    internal string? Fault => Type.IsReadable() ? null
+    internal string? Fault => Type.IsReadable() || Blocks is not null ? null
         : Type == StoredType.F8_E4M3 && Scale is { } scale ? scale.Fault
         : Type == StoredType.F8_E4M3 ? $"has element type {Type} and no scale: neither {Name}_scale_inv nor {Name}_scale is there"
         : $"has element type {Type}, and F32, BF16 and F16 can be read";
@@ -93,6 +100,12 @@ public sealed class StoredTensor
         long count = destination.Length / size;
         ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + count, Count);
+        if (Blocks is { } blocks && destinationType is DType.Float32 or DType.BFloat16)
+        {
+            ReadBlocks(blocks, firstElement, destination[..(int)(count * size)], destinationType);
+            return;
+        }
+
         if (Type == destinationType.Stored())
         {
             ReadStored(firstElement, destination[..(int)(count * size)]);
@@ -136,5 +149,12 @@ public sealed class StoredTensor
         {
             ArrayPool<byte>.Shared.Return(piece);
         }
+    }
+
+    /// <summary>Codes lie by rows of a product, what they stand for by columns.</summary>
+    private void ReadBlocks(Mxfp4Blocks blocks, long firstElement, Span<byte> destination, DType type)
+    {
+        var stack = new WeightPart(Name, 0, [.. Shape]) { IsTransposed = true, Stack = (int)Shape[0] };
+        RowGather.ToCheckpoint(stack, firstElement, destination, (int)type.Size(), (from, run) => blocks.Read(from, run, type));
     }
 }

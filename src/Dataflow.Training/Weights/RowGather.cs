@@ -18,21 +18,23 @@ internal static class RowGather
     /// <param name="destination">Whole elements.</param>
     /// <param name="size">Bytes of an element.</param>
     /// <param name="read">From the checkpoint's tensor.</param>
-    public static void ToMemory(WeightPart part, long first, Span<byte> destination, int size, ReadRun read)
-    {
-        if (part.IsTransposed)
+    public static void ToMemory(WeightPart part, long first, Span<byte> destination, int size, ReadRun read) =>
+        ByMatrix(part, first, destination, size, read, static (part, first, destination, size, read) =>
         {
-            Transpose(part.Shape[1], part.Shape[0], first, destination, size, read);
-        }
-        else if (part.Order is not { } order)
-        {
-            read(first, destination);
-        }
-        else
-        {
-            Permute(order.Rows.AsSpan(), part.ElementCount / order.Rows.Length, first, destination, size, read);
-        }
-    }
+            var rows = part.Order is { } order ? order.Rows.AsSpan() : [];
+            if (part.IsTransposed)
+            {
+                Transpose(part.Shape[1], part.Shape[0], new Orders(rows, []), first, destination, size, read);
+            }
+            else if (part.Order is null)
+            {
+                read(first, destination);
+            }
+            else
+            {
+                Permute(rows, part.ElementCount / rows.Length, first, destination, size, read);
+            }
+        });
 
     /// <summary>Fills with elements of the part as the checkpoint has it, read from memory's.</summary>
     /// <param name="part">Of a parameter.</param>
@@ -40,33 +42,84 @@ internal static class RowGather
     /// <param name="destination">Whole elements.</param>
     /// <param name="size">Bytes of an element.</param>
     /// <param name="read">From memory.</param>
-    public static void ToCheckpoint(WeightPart part, long first, Span<byte> destination, int size, ReadRun read)
-    {
-        if (part.IsTransposed)
+    public static void ToCheckpoint(WeightPart part, long first, Span<byte> destination, int size, ReadRun read) =>
+        ByMatrix(part, first, destination, size, read, static (part, first, destination, size, read) =>
         {
-            Transpose(part.Shape[0], part.Shape[1], first, destination, size, read);
-        }
-        else if (part.Order is not { } order)
-        {
-            read(first, destination);
-        }
-        else
-        {
-            int[] inverse = new int[order.Rows.Length];
+            int[] inverse = new int[part.Order?.Rows.Length ?? 0];
             for (int row = 0; row < inverse.Length; row++)
             {
-                inverse[order.Rows[row]] = row;
+                inverse[part.Order!.Rows[row]] = row;
             }
 
-            Permute(inverse, part.ElementCount / inverse.Length, first, destination, size, read);
+            if (part.IsTransposed)
+            {
+                Transpose(part.Shape[0], part.Shape[1], new Orders([], inverse), first, destination, size, read);
+            }
+            else if (inverse.Length == 0)
+            {
+                read(first, destination);
+            }
+            else
+            {
+                Permute(inverse, part.ElementCount / inverse.Length, first, destination, size, read);
+            }
+        });
+
+    /// <summary>Of a stack, each matrix that the range touches as if it were alone.</summary>
+    private static void ByMatrix(WeightPart part, long first, Span<byte> destination, int size, ReadRun read, Gather gather)
+    {
+        bool isPlain = part is { Order: null, IsTransposed: false };
+        if (isPlain || (part.Stack == 1 && !(part.IsTransposed && part.Shape.Length > 2)))
+        {
+            gather(part, first, destination, size, read);
+            return;
+        }
+
+        var one = part with { Stack = 1, Shape = part.Shape[1..] };
+        while (destination.Length > 0)
+        {
+            var (matrix, within) = Math.DivRem(first, one.ElementCount);
+            long count = Math.Min(destination.Length / size, one.ElementCount - within);
+            gather(one, within, destination[..(int)(count * size)], size, (from, run) => read((matrix * one.ElementCount) + from, run));
+            destination = destination[(int)(count * size)..];
+            first += count;
+        }
+    }
+
+    private delegate void Gather(WeightPart part, long first, Span<byte> destination, int size, ReadRun read);
+
+    /// <summary>For each row, and for each column, its number on the other side; empty where the numbers are the same.</summary>
+    private readonly ref struct Orders(ReadOnlySpan<int> rows, ReadOnlySpan<int> columns)
+    {
+        public ReadOnlySpan<int> Rows { get; } = rows;
+
+        public ReadOnlySpan<int> Columns { get; } = columns;
+
+        /// <summary>The rows of the other side among which some rows in a row are: the first, and how many.</summary>
+        public (long First, int Count) Span(long from, long to)
+        {
+            if (Rows.IsEmpty)
+            {
+                return (from, (int)(to - from));
+            }
+
+            var (least, most) = (int.MaxValue, 0);
+            foreach (int row in Rows[(int)from..(int)to])
+            {
+                (least, most) = (Math.Min(least, row), Math.Max(most, row));
+            }
+
+            return (least, most + 1 - least);
         }
     }
 
     /// <summary>A range of [rows, columns] from runs of [columns, rows]: those that the range touches, column by column.</summary>
-    private static void Transpose(long rows, long columns, long first, Span<byte> destination, int size, ReadRun read)
+    private static void Transpose(
+        long rows, long columns, Orders orders, long first, Span<byte> destination, int size, ReadRun read)
     {
         long end = first + (destination.Length / size), top = first / columns, bottom = Math.Min(rows, (end + columns - 1) / columns);
-        byte[] run = ArrayPool<byte>.Shared.Rent(checked((int)(bottom - top) * size));
+        var (least, span) = orders.Span(top, bottom);
+        byte[] run = ArrayPool<byte>.Shared.Rent(checked(span * size));
         for (long column = 0; column < columns; column++)
         {
             // Of the first and the last row perhaps not this column.
@@ -77,11 +130,14 @@ internal static class RowGather
                 continue;
             }
 
-            var part = run.AsSpan(0, (int)(to - from) * size);
-            read((column * rows) + from, part);
+            // All rows of the span are of the tensor, and what no row of the range is of is passed over.
+            var (start, count) = orders.Rows.IsEmpty ? (from, (int)(to - from)) : (least, span);
+            var part = run.AsSpan(0, count * size);
+            read(((orders.Columns.IsEmpty ? column : orders.Columns[(int)column]) * rows) + start, part);
             for (long row = from; row < to; row++)
             {
-                part.Slice((int)(row - from) * size, size).CopyTo(destination[(int)(((row * columns) + column - first) * size)..]);
+                long other = orders.Rows.IsEmpty ? row : orders.Rows[(int)row];
+                part.Slice((int)(other - start) * size, size).CopyTo(destination[(int)(((row * columns) + column - first) * size)..]);
             }
         }
 

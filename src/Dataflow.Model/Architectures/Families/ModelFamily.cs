@@ -19,7 +19,7 @@ internal abstract class ModelFamily
         new Cohere2(), new Nemotron(), new NemotronH(), new Gpt2(), new Lfm2(), new Qwen35(), new Qwen35Moe(), new Qwen3Next(),
         new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new OlMoe(),
         new GraniteMoe(), new GraniteMoeShared(), new GraniteHybrid(), new HunyuanMoe(), new Glm4Moe(), new Ernie45Moe(),
-        new DeepSeekV2(), new DeepSeekV3(),
+        new DeepSeekV2(), new DeepSeekV3(), new GptOss(),
     ];
 
     private static readonly FrozenDictionary<string, ModelFamily> s_byType = All.ToFrozenDictionary(f => f.Type);
@@ -97,6 +97,9 @@ internal abstract class ModelFamily
 
     /// <summary>By what the load-balancing loss of a mixture counts, where a file that asks for it does not say.</summary>
     public virtual double BalanceWeight => 0.001;
+
+    /// <summary>What stretches positions where neither rope_scaling nor rope_parameters is there; null: nothing.</summary>
+    public virtual RotaryScaling? Scaling => null;
 
     /// <summary>Some of its layers may attend to a window.</summary>
     public virtual bool HasWindows => false;

@@ -267,9 +267,9 @@ internal static class HuggingFaceConfig
             yield return $"keys that no {family.Type} model has are not read: {keys}{more}";
         }
 
-        if (fields.Has(Fp8Weights.Key))
+        if (fields.Find(Fp8Weights.Key) is { ValueKind: not JsonValueKind.Null } quantisation)
         {
-            yield return Fp8Weights.Note;
+            yield return KeyUse.Quantisation.Note(quantisation);
         }
     }
 

@@ -15,7 +15,8 @@ internal static class HuggingFaceKeys
     private const string Origin = "where the file is from";
     private const string PlainOnly = "positions are not scaled so";
     private const string NoBias = "biases are not supported";
-    private const string NoQuantisation = "quantised weights cannot be trained";
+    /// <summary>Of weights that are quantised in a way that is not read.</summary>
+    public const string NoQuantisation = "quantised weights cannot be trained";
 
     /// <summary>By key, for every family that has no row of its own.</summary>
     public static readonly FrozenDictionary<string, KeyUse> All = Rows()

@@ -72,7 +72,7 @@ internal static class HuggingFaceRope
         var at = new Place(fields, family, unknown, key);
         if ((scaling ?? parameters) is not { } rope)
         {
-            return new RotaryReading(new RotaryPositions(top), null, PartOf(at, null));
+            return new RotaryReading(new RotaryPositions(top, family.Scaling), null, PartOf(at, null));
         }
 
         if (family.PositionsByKind && (rope.Has(Full) || rope.Has(Sliding)))

@@ -31,12 +31,24 @@ internal abstract record KeyUse
             : value.GetRawText() == n);
     }
 
-    /// <summary>How weights are quantised: refused unless in fp8, which is told once.</summary>
+    /// <summary>How weights are quantised: refused unless in a way that is read, which is told once.</summary>
     /// <param name="Reason">"and ..." after the key and its value.</param>
-    public sealed record Quantisation(string Reason) : RefusedUnless(Reason)
+    /// <param name="OfExperts">The family's experts may be stored in MXFP4.</param>
+    public sealed record Quantisation(string Reason, bool OfExperts = false) : RefusedUnless(Reason)
     {
         /// <inheritdoc/>
-        public override bool Allows(JsonElement value) => Fp8Weights.IsFp8(value);
+        public override bool Allows(JsonElement value) => Fp8Weights.IsFp8(value) || (OfExperts && IsMxfp4(value));
+
+        /// <summary>The sentence for whoever uses such a model.</summary>
+        public static string Note(JsonElement value) => IsMxfp4(value)
+            ? "the experts are stored in MXFP4 and read as the numbers that they stand for; training and export are without quantisation"
+            : Fp8Weights.Note;
+
+        private static bool IsMxfp4(JsonElement value) =>
+            value.ValueKind == JsonValueKind.Object
+            && value.TryGetProperty("quant_method", out var method)
+            && method.ValueKind == JsonValueKind.String
+            && method.ValueEquals("mxfp4");
     }
 
     /// <summary>A probability of dropout: models load and plan whatever it is, and training, which is without it, says so once.</summary>
