@@ -91,7 +91,8 @@ public sealed unsafe class SinksAndBiasesTests : KernelTest
         });
         var (want, wantGates, wantWeights) = (Unit(), Differences(gu, outer, Unit), Differences(w, outer, Unit));
         WeightedActivation.Forward(
-            Team(), new() { Activation = default, Gated = true, Limit = limit, GateUp = gateUp.T, Weights = weights.Address, Ffn = forward.T });
+            Team(),
+            new() { Activation = default, Gated = true, Limit = limit, GateUp = gateUp.T, Weights = weights.Address, Ffn = forward.T });
         WeightedActivation.Backward(Team(), new()
         {
             Activation = default,
