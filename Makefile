@@ -61,7 +61,7 @@ install = set -e; mkdir -p bin; for program in $(1); do \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps torch nvrtc cublas kernels test check soak bench frontier \
-	bundle docs atlas check-published check-widths check-search fit-published demo train-demo finetune text clean sdk
+	bundle docs atlas recipes fit-page check-published check-widths check-search fit-published demo train-demo finetune text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,6 +135,12 @@ frontier: build ## how little memory each model needs; writes bench/results
 	bin/dataflow frontier $(FROZEN) --note "$$note All but the last 8 layers, the final norm and the head is frozen." --out $(RESULTS)/frontier-frozen.md && \
 	bin/dataflow frontier $(EIGHTBIT) --note "$$note AdamW with 8-bit moments." --out $(RESULTS)/frontier-8bit.md && \
 	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens; every point was planned." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
+
+recipes: build ## plan the recipes on the machines that they name; writes their figures into recipes/*.yaml
+	@bin/dataflow recipe plan --write
+
+fit-page: build ## plan what fits for the page of `dataflow fit --page`, an hour; writes bench/results/fit.json and fit.html
+	@bin/dataflow fit --grid $(RESULTS)/fit.json && bin/dataflow fit --page fit.html
 
 pack: build ## make the packages, symbols beside them (into artifacts/packages); kernels are in them if `make kernels` compiled them
 	@sh src/Package/pack.sh

@@ -17,6 +17,9 @@ internal static class DataflowCommand
             (DataVerb.Command(), DataVerb.Examples),
             (TokenizerVerb.Command(), TokenizerVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
+            (RecipeVerb.Command(), RecipeVerb.Examples),
+            (RunsVerb.Command(), RunsVerb.Examples),
+            (DiffVerb.Command(), DiffVerb.Examples),
             (ScheduleVerb.Command(), ScheduleVerb.Examples),
             (EvalVerb.Command(), EvalVerb.Examples),
             (GenerateVerb.Command(), GenerateVerb.Examples),
@@ -26,6 +29,7 @@ internal static class DataflowCommand
             (SimulateVerb.Command(), SimulateVerb.Examples),
             (ShowVerb.Command(), ShowVerb.Examples),
             (VerifyVerb.Command(), VerifyVerb.Examples),
+            (FitVerb.Command(), FitVerb.Examples),
             (SweepVerb.Command(), SweepVerb.Examples),
             (MapVerb.Command(), MapVerb.Examples),
             (AtlasVerb.Command(), AtlasVerb.Examples),
@@ -47,7 +51,7 @@ internal static class DataflowCommand
         }
 
         var examples = verbs.ToDictionary(v => v.Verb, v => v.Examples);
-        foreach (var (verb, own) in DataVerb.Verbs(root))
+        foreach (var (verb, own) in DataVerb.Verbs(root).Concat(RecipeVerb.Verbs(root)))
         {
             examples[verb] = own;
         }

@@ -14,16 +14,19 @@ internal static class RunFileCommandLine
     {
         var model = command.Arguments.First(a => a.Name == RunFile.ModelKey);
         model.Description += "; or a run file (.yaml, .yml or .json)";
+        command.Options.Add(new ModelOption());
     }
 
     /// <summary>The options of a command that a run file may have as keys.</summary>
     public static IEnumerable<Option> Settings(Command command) =>
-        command.Options.Where(o => o is not (HelpOption or VersionOption or EventsOption or SchemaOption));
+        command.Options.Where(o => o is not (HelpOption or VersionOption or EventsOption or SchemaOption or ModelOption));
 
     /// <summary>The run file that a command line names; null: it names none.</summary>
     /// <exception cref="UserErrorException">It cannot be read.</exception>
     public static RunFile? Of(ParseResult given) =>
-        Model(given) is { Tokens: [{ Value: var named }] } && RunFile.IsOne(named) ? RunFile.Read(named) : null;
+        Model(given) is { Tokens: [{ Value: var named }] } && RunFile.IsOne(named) ? RunFile.Read(named)
+        : Other(given) is null ? null
+        : throw new UserErrorException("--model is for run files; name the model itself");
 
     /// <summary>The command line with what the file says, where it does not say otherwise itself.</summary>
     /// <param name="file">The file.</param>
@@ -51,20 +54,26 @@ internal static class RunFileCommandLine
             }
         }
 
-        var named = Model(given)!.Tokens[0];
+        // What the completed line has no use for: the file, and the model in the place of its own.
+        var other = Other(given);
+        Token[] spent = [.. Model(given)!.Tokens, .. other?.Tokens ?? [], .. new[] { other?.IdentifierToken }.OfType<Token>()];
         string[] verbs = [.. given.Tokens.TakeWhile(t => t.Type == TokenType.Command).Select(t => t.Value)];
-        string[] model = file.Entries.FirstOrDefault(e => e.Name == RunFile.ModelKey) is { } entryOfModel
+        string[] model = other is not null ? [other.Tokens[^1].Value]
+            : file.Entries.FirstOrDefault(e => e.Name == RunFile.ModelKey) is { } entryOfModel
             ? [file.TextOf(RunFile.ModelKey) ?? throw Fault(file, entryOfModel, "model takes one name")]
             : [];
         // The model in front: an option that may go without a value would take it for one.
         var completed = given.RootCommandResult.Command.Parse(
-            [.. verbs, .. model, .. tokens, .. given.Tokens.Skip(verbs.Length).Where(t => t != named).Select(t => t.Value)],
+            [.. verbs, .. model, .. tokens, .. given.Tokens.Skip(verbs.Length).Where(t => !spent.Contains(t)).Select(t => t.Value)],
             given.Configuration);
         return completed.Errors.Count == 0 ? completed : throw Fault(file, completed.Errors[0]);
     }
 
     private static ArgumentResult? Model(ParseResult given) =>
         given.CommandResult.Command.Arguments is [{ Name: RunFile.ModelKey } model] ? given.GetResult(model) : null;
+
+    private static OptionResult? Other(ParseResult given) =>
+        given.CommandResult.Command.Options.OfType<ModelOption>().FirstOrDefault() is { } option ? given.GetResult(option) : null;
 
     /// <summary>What the option is to be given, once or several times; null: without a value.</summary>
     private static IEnumerable<string?> Texts(RunFile file, RunFileEntry entry, Option option)

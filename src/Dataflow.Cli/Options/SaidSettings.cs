@@ -17,7 +17,7 @@ internal static class SaidSettings
                 .Select(a => new RunSetting(
                     a.Name,
                     [.. complete.GetResult(a)!.Tokens.Select(t => t.Value)],
-                    Origin(l => Texts(l.GetResult(a)).SequenceEqual(Texts(complete.GetResult(a))), given, withFile))),
+                    Origin(l => l.WasGivenModel() || Texts(l.GetResult(a)).SequenceEqual(Texts(complete.GetResult(a))), given, withFile))),
             .. RunFileCommandLine.Settings(complete.CommandResult.Command)
                 .Where(complete.WasGiven)
                 .Select(o => new RunSetting(
@@ -25,6 +25,9 @@ internal static class SaidSettings
                     complete.GetResult(o)!.Tokens is { Count: > 0 } tokens ? [.. tokens.Select(t => t.Value)] : ["true"],
                     Origin(l => l.WasGiven(o), given, withFile))),
         ];
+
+    private static bool WasGivenModel(this ParseResult line) =>
+        line.CommandResult.Command.Options.OfType<ModelOption>().Any(o => line.WasGiven(o));
 
     private static IEnumerable<string> Texts(SymbolResult? result) => result?.Tokens.Select(t => t.Value) ?? [];
 

@@ -96,6 +96,27 @@ public sealed partial class FolderLock : IDisposable
         }
     }
 
+    /// <summary>Whether a process that is there says that it has the lock of a folder; nothing is taken or made.</summary>
+    /// <param name="folder">Of checkpoints.</param>
+    public static bool IsHeld(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        if (!File.Exists(path) || FileKind.IsSpecial(path))
+        {
+            return false;
+        }
+
+        try
+        {
+            using var file = Open(path);
+            return Holder(file) is { IsAlive: true };
+        }
+        catch (UserErrorException)
+        {
+            return false; // another user's
+        }
+    }
+
     /// <summary>Gives the lock back.</summary>
     public void Dispose()
     {

@@ -11,7 +11,10 @@ namespace Dataflow;
 public sealed record Budgets(MemoryBudget Memory, string? Note)
 {
     private const double DeviceShare = 0.25;
-    private const double GpuShare = 0.98;
+
+    /// <summary>Of a GPU's memory what a plan may take, where nobody says otherwise.</summary>
+    internal const double GpuShare = 0.98;
+
     private const double HostShare = 0.8;
 
     // A step's arguments, which are pinned beside the host arena, in whole pages.
