@@ -83,6 +83,33 @@ public sealed class GenerateTests(GenerateTests.TrainedModel trained) : IClassFi
         Assert.Contains("there is no command /nonsense", errors);
     }
 
+    /// <summary>Its states are of all that was said: a turn that goes on goes on from them, one that begins anew is read anew.</summary>
+    [Fact]
+    public void A_model_whose_layers_keep_states_holds_a_conversation_too()
+    {
+        const string config = """
+            {"model_type": "qwen3_5_text", "vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "num_key_value_heads": 1, "head_dim": 16, "intermediate_size": 48, "linear_num_key_heads": 1, "linear_num_value_heads": 2,
+            "linear_key_head_dim": 8, "linear_value_head_dim": 8, "layer_types": ["linear_attention", "full_attention"]}
+            """;
+        File.WriteAllText(F("states.json"), config);
+        Programs.Good(Programs.Dataflow(
+            $"train {F("states.json")} --seqlen 32 --data {F("a.txt")} --documents line --tokenizer {F("tok")} --steps 8 --lr 1e-2 "
+                + $"--global-batch 256 --device cpu --export {F("states")} {Budgets}"));
+        foreach (string file in Directory.GetFiles(F("model")).Where(f => !File.Exists(Path.Combine(F("states"), Path.GetFileName(f)))))
+        {
+            File.Copy(file, Path.Combine(F("states"), Path.GetFileName(file)));
+        }
+
+        string once = Text($"generate {F("states")} --chat --prompt Hello --max-tokens 16 --device cpu {Budgets}");
+        var (status, output, errors) = Chat(
+            $"chat {F("states")} --seqlen 256 --max-tokens 16 --temperature 0 --device cpu {Budgets}",
+            "Hello\nAnd then?\n/clear\nHello\n/exit\n");
+        Assert.True(status == 0, errors);
+        Assert.StartsWith(once, output);
+        Assert.EndsWith(once, output);
+    }
+
     [Fact]
     public void What_does_not_fit_a_conversation_that_no_person_reads_ends_it()
     {

@@ -15,6 +15,10 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
     /// <summary>Every family; on a slow device one of eight, and all of them in a soak run.</summary>
     public static TheoryData<string> Cases => Some(slow: 8, others: 1, first: 5);
 
+    /// <summary>Those whose layers pass a state on; on a slow device one of six, and all of them in a soak run.</summary>
+    public static TheoryData<string> CasesWithStates =>
+        [.. GoldenCase.Families.Where(f => GoldenCase.OfFamily(f).Model.HasStates).Where((_, i) => IsSoak || !Device.IsSlow || i % 6 == 0)];
+
     /// <summary>Half of them, and on a slow device a single one; all of them in a soak run.</summary>
     public static TheoryData<string> RoundedCases => Some(slow: 40, others: 2, first: 5);
 
@@ -27,8 +31,25 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
     public void Gradients_in_fp32_are_those_of_transformers(string name)
     {
         var golden = GoldenCase.OfFamily(name);
+        CheckGradients(golden, Plans(golden, Recipe.Fp32, WorkloadKind.Gradients));
+    }
+
+    /// <summary>Where layers pass a state on, in chunks of other sizes: short ones, and the whole row.</summary>
+    [Theory]
+    [MemberData(nameof(CasesWithStates))]
+    public void States_pass_through_chunks_of_other_sizes(string name)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        foreach (int tokens in new[] { 16, golden.Seqlen })
+        {
+            CheckGradients(golden, Plans(golden, Recipe.Fp32, WorkloadKind.Gradients, tokens));
+        }
+    }
+
+    private static void CheckGradients(GoldenCase golden, IEnumerable<TrainingPlan> plans)
+    {
         byte[]? bits = null;
-        foreach (var plan in Plans(golden, Recipe.Fp32, WorkloadKind.Gradients))
+        foreach (var plan in plans)
         {
             var result = Gradients(golden, Verified(plan));
             Assert.Equal(0, (result.Loss - golden.Loss) / golden.Loss, 1e-6);
@@ -120,9 +141,9 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
         return [.. GoldenCase.Families.Where((_, i) => i % one == first % one)];
     }
 
-    private static IEnumerable<TrainingPlan> Plans(GoldenCase golden, Recipe recipe, WorkloadKind kind)
+    private static IEnumerable<TrainingPlan> Plans(GoldenCase golden, Recipe recipe, WorkloadKind kind, int chunk = 32)
     {
-        var request = golden.Request(recipe, kind, pins: new GeometryPins(32));
+        var request = golden.Request(recipe, kind, pins: new GeometryPins(chunk));
         if (!Device.IsSlow)
         {
             yield return GoldenCase.Plan(request);

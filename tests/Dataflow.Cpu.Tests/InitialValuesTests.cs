@@ -48,8 +48,16 @@ public sealed class InitialValuesTests
             else if (binding.Tensor.Name == WeightName.Decay)
             {
                 // Mamba 2's heads have rates of 1, 2, 3, ...
-                bool corrects = model.KindOf(binding.Object.Layer).Recurrence!.Corrects;
-                Assert.All(values, v => Assert.InRange(v, corrects ? Math.Log(0.01) : 0, Math.Log(16)));
+                var of = model.KindOf(binding.Object.Layer).Recurrence!;
+                Assert.All(values, v => Assert.InRange(v, of.Corrects ? Math.Log(of.InitialRates.Least) : 0, Math.Log(16)));
+                Assert.Equal(values.Length, values.Distinct().Count());
+            }
+            else if (
+                binding.Tensor.Name == WeightName.StepBias
+                && model.KindOf(binding.Object.Layer).Recurrence!.InitialSteps is { } steps)
+            {
+                var (least, most) = (Math.Min(steps.Least, steps.Most), Math.Max(steps.Least, steps.Most));
+                Assert.All(values, v => Assert.InRange(Math.Log(1 + Math.Exp(v)), least * (1 - 1e-6), most * (1 + 1e-6)));
                 Assert.Equal(values.Length, values.Distinct().Count());
             }
             else if (binding.Tensor.Rows == 1)

@@ -31,6 +31,7 @@ public class HybridConfigTests
             Rule = RecurrenceRule.StateSpace,
             HasConvolutionBias = true,
             LeastStep = 0.001f,
+            InitialSteps = new(0.001, 0.1, 1e-4),
         };
         Assert.Equal(mamba, model.KindOf(new Layer(0)).Recurrence);
         var experts = new ExpertMixture(Count: 6, PerToken: 2, Dim: 8)
@@ -101,6 +102,8 @@ public class HybridConfigTests
         {
             MostCorrection = correction,
             NormEps = 1e-5f,
+            InitialRates = new(1e-6, 16),
+            InitialSteps = new(0.001, 0.1, 1e-4),
         };
         Assert.Equal(recurrence, linear.Recurrence);
         string[] norms = ["0.attention_layer_norm", "0.feedforward_layer_norm", "1.feedforward_layer_norm", "1.post_feedforward_layernorm"];

@@ -45,8 +45,17 @@ internal sealed partial class DecoderParameters
                 ParameterSpec.Vector(
                     WeightName.ConvolutionBias, InitialValues.Zero, Vector(names.RecurrenceTaps + Bias, of.Channels, channels))),
             ParameterSpec.Vector(
-                WeightName.Decay, of.Corrects ? InitialValues.Decay : InitialValues.DecayByHead, Vector(names.Decay, of.Heads)),
-            ParameterSpec.Vector(WeightName.StepBias, InitialValues.One, Vector(names.StepBias, of.Heads)),
+                WeightName.Decay,
+                of.Corrects
+                    ? new InitialValues.LogarithmOfUniform(of.InitialRates.Least, of.InitialRates.Most)
+                    : InitialValues.DecayByHead,
+                Vector(names.Decay, of.Heads)),
+            ParameterSpec.Vector(
+                WeightName.StepBias,
+                of.InitialSteps is { } steps
+                    ? new InitialValues.StepsOfLogUniform(steps.Least, steps.Most, steps.Floor)
+                    : InitialValues.One,
+                Vector(names.StepBias, of.Heads)),
             .. Where(!of.Corrects, ParameterSpec.Vector(WeightName.Skip, InitialValues.One, Vector(names.Skip, of.Heads))),
             ParameterSpec.Vector(WeightName.RecurrenceNorm, InitialValues.One, Rows(names.RecurrenceNorm, of.NormWidth)),
             ParameterSpec.Matrix(

@@ -188,10 +188,7 @@ public abstract record InitialValues
     /// </summary>
     public static InitialValues IntoStream(long columns, int layers) => new Uniform(1 / Math.Sqrt(columns * (2.0 * layers)));
 
-    /// <summary>Of a logarithm of decay: that of what is uniform between 0.01 and 16, as Qwen3.5 has it.</summary>
-    public static InitialValues Decay { get; } = new LogarithmOfUniform(0.01, 16);
-
-    /// <summary>The same as Mamba 2 has it: heads decay at rates of 1, 2, 3, ...</summary>
+    /// <summary>Of a logarithm of decay, as Mamba 2 has it: heads decay at rates of 1, 2, 3, ...</summary>
     public static InitialValues DecayByHead { get; } = new LogarithmOfPlace();
 
     /// <summary>All equal.</summary>
@@ -205,6 +202,9 @@ public abstract record InitialValues
 
     /// <summary>The natural logarithm of what is uniform between two positive numbers.</summary>
     public sealed record LogarithmOfUniform(double Least, double Most) : InitialValues;
+
+    /// <summary>Of which the softplus is log-uniform between two positive numbers, and at least a third.</summary>
+    public sealed record StepsOfLogUniform(double Least, double Most, double Floor) : InitialValues;
 
     /// <summary>The natural logarithms of 1, 2, 3, ...</summary>
     public sealed record LogarithmOfPlace : InitialValues;

@@ -46,6 +46,12 @@ public sealed record Recurrence(int KeyHeads, int Heads, int KeyDim, int ValueDi
     /// <summary>And at most so long; null: as long as they are.</summary>
     public float? MostStep { get; init; }
 
+    /// <summary>Where it corrects: the rates at which heads decay are uniform between these when training starts.</summary>
+    public InitialRange InitialRates { get; init; } = new(0.01, 16);
+
+    /// <summary>The steps of heads are log-uniform between these when training starts; null: as their bias of 1 has it.</summary>
+    public InitialRange? InitialSteps { get; init; }
+
     /// <summary>It corrects what keys read.</summary>
     public bool Corrects => Rule == RecurrenceRule.GatedDelta;
 
@@ -73,3 +79,9 @@ public sealed record Recurrence(int KeyHeads, int Heads, int KeyDim, int ValueDi
     /// <summary>Numbers that a chunk leaves of the heads' states.</summary>
     public long HeadStates => (long)Heads * KeyDim * ValueDim;
 }
+
+/// <summary>What numbers of new models lie between.</summary>
+/// <param name="Least">Above 0.</param>
+/// <param name="Most">Above 0.</param>
+/// <param name="Floor">What is less becomes this.</param>
+public sealed record InitialRange(double Least, double Most, double Floor = 0);

@@ -40,6 +40,15 @@ public static class WeightInitialiser
                 }
 
                 break;
+            case InitialValues.StepsOfLogUniform { Least: var least, Most: var most, Floor: var floor }:
+                FillUniform(key, firstElement, 1, destination);
+                foreach (ref float value in destination)
+                {
+                    double step = least * Exponential(Logarithm(most / least) * 0.5 * (1 + (double)value));
+                    value = (float)Logarithm(Exponential(Math.Max(step, floor)) - 1);
+                }
+
+                break;
             case InitialValues.LogarithmOfPlace:
                 for (int i = 0; i < destination.Length; i++)
                 {
@@ -75,6 +84,19 @@ public static class WeightInitialiser
         }
 
         return (power * Two) + (ratio * sum);
+    }
+
+    /// <summary>By the series, of what is left of a multiple of ln 2: the same on any machine.</summary>
+    private static double Exponential(double x)
+    {
+        const double Two = 0.69314718055994531;
+        double power = Math.Floor(x / Two), rest = x - (power * Two), sum = 1;
+        for (int term = 20; term > 0; term--)
+        {
+            sum = 1 + (sum * rest / term);
+        }
+
+        return Math.ScaleB(sum, (int)power);
     }
 
     private static void FillUniform(ulong key, long first, double bound, Span<float> destination)

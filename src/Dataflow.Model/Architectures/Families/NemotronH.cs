@@ -88,6 +88,8 @@ internal sealed class NemotronH : ModelFamily
         ["n_groups"] = "mamba_n_groups",
         ["conv_kernel"] = "mamba_d_conv",
         ["time_step_min"] = "mamba_dt_min",
+        ["time_step_max"] = "mamba_dt_max",
+        ["time_step_floor"] = "mamba_dt_init_floor",
         ["use_conv_bias"] = "mamba_conv_bias",
         ["n_routed_experts"] = "num_local_experts",
     };
@@ -108,8 +110,9 @@ internal sealed class NemotronH : ModelFamily
             .. new[] { "expand", "mamba_expand", "mamba_proj_bias", "mamba_ssm_cache_dtype", "moe_shared_expert_overlap", "norm_eps" }
                 .Concat(["time_step_limit", "mamba_dt_limit", "rope_theta", "partial_rotary_factor", "rope_scaling", "rope_parameters"])
                 .Select(key => (key, (KeyUse)new KeyUse.Ignored("transformers does not read it in these models"))),
-            .. new[] { "chunk_size", "mamba_chunk_size", "time_step_max", "mamba_dt_max", "time_step_floor", "mamba_dt_init_floor" }
-                .Append("rescale_prenorm_residual").Select(key => (key, (KeyUse)new KeyUse.Ignored(OfTraining))),
+            .. Reads("time_step_max", "time_step_floor"),
+            .. new[] { "chunk_size", "mamba_chunk_size", "rescale_prenorm_residual" }
+                .Select(key => (key, (KeyUse)new KeyUse.Ignored(OfTraining))),
             .. new[] { "num_nextn_predict_layers", "mtp_layers_block_type", "mtp_hybrid_override_pattern" }
                 .Select(key => (key, (KeyUse)new KeyUse.Ignored("the prediction of several tokens is not part of the model"))),
             .. ExpertKeys.WithoutBalance,
@@ -148,6 +151,7 @@ internal sealed class NemotronH : ModelFamily
                     HasConvolutionBias = fields.Bool("use_conv_bias", absent: true),
                     HasProductBiases = fields.Bool("use_bias", absent: false),
                     LeastStep = (float)fields.Double("time_step_min", 0.001),
+                    InitialSteps = Steps(fields, layer),
                 },
             },
             "mlp" => kind with { Sublayers = Sublayers.FeedForward, Positions = null },
@@ -185,6 +189,17 @@ internal sealed class NemotronH : ModelFamily
         }
 
         return config with { GatedFfn = false, Biases = biases };
+    }
+
+    private static InitialRange Steps(JsonFields fields, int layer)
+    {
+        var (least, most) = (fields.Double("time_step_min", 0.001), fields.Double("time_step_max", 0.1));
+        if (layer == 0 && (least <= 0 || most <= 0))
+        {
+            fields.Faults.Add($"time_step_min and time_step_max must be above 0, found {least} and {most}");
+        }
+
+        return new(least, most, fields.Double("time_step_floor", 1e-4));
     }
 
     private static string? TypeOf(JsonFields fields, int layer)

@@ -10,6 +10,9 @@ internal sealed class OlmoHybrid : Olmo2
 {
     private const string Linear = "linear_attention";
 
+    // Of 0 there is no logarithm.
+    private const double LeastRate = 1e-6;
+
     private static readonly DecoderNames s_names = new()
     {
         AttentionNorm = "attention_layer_norm",
@@ -52,8 +55,7 @@ internal sealed class OlmoHybrid : Olmo2
             .. Reads("linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim", "linear_value_head_dim"),
             .. Reads("linear_conv_kernel_dim", "linear_allow_neg_eigval"),
             Qwen35.SiluAlone,
-            .. new[] { "linear_a_log_min", "linear_a_log_max", "linear_dt_min", "linear_dt_max", "linear_dt_init_floor" }
-                .Select(key => (key, (KeyUse)new KeyUse.Ignored("it is for weights that are made anew"))),
+            .. Reads("linear_a_log_min", "linear_a_log_max", "linear_dt_min", "linear_dt_max", "linear_dt_init_floor"),
         ];
 
     /// <inheritdoc/>
@@ -87,6 +89,11 @@ internal sealed class OlmoHybrid : Olmo2
             {
                 MostCorrection = fields.Bool("linear_allow_neg_eigval", absent: true) ? 2 : 1,
                 NormEps = 1e-5f,
+                InitialRates = new(Math.Max(LeastRate, fields.Double("linear_a_log_min", 0)), fields.Double("linear_a_log_max", 16)),
+                InitialSteps = new(
+                    fields.Double("linear_dt_min", 0.001),
+                    fields.Double("linear_dt_max", 0.1),
+                    fields.Double("linear_dt_init_floor", 1e-4)),
             },
         };
     }
