@@ -126,6 +126,16 @@ public class LatentAttentionTests
         Assert.Equal($"m cannot be used: {fault}", Assert.Throws<UserErrorException>(() => Parse(json)).Message);
     }
 
+    /// <summary>What is added to scores stays in fp32, and need not be whole blocks.</summary>
+    [Fact]
+    public void Matrices_may_be_stored_in_a_type_of_blocks()
+    {
+        string json = V3.Replace("\"q_lora_rank\": 24", "\"q_lora_rank\": 32", StringComparison.Ordinal);
+        var model = Parse(json).Storing(DType.Int8);
+        var types = DecoderParameters.Of(model, model.KindOf(new Layer(1))).ToDictionary(p => p.Name, p => p.Storage);
+        Assert.Equal((DType.Float32, DType.Int8), (types[WeightName.RouterCorrection], types[WeightName.KvUp]));
+    }
+
     [Fact]
     public void Adapters_are_refused()
     {

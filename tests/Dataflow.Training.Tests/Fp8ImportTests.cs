@@ -160,6 +160,53 @@ public sealed class Fp8ImportTests : IDisposable
         }
     }
 
+    /// <summary>
+    /// As DeepSeek-V3 is published: blocks of 128 x 128 of which the last reach beyond the matrix, and behind the last layer another one
+    /// of which nothing is read.
+    /// </summary>
+    [Fact]
+    public void A_layer_beyond_the_last_is_passed_over_with_its_scales()
+    {
+        var made = new Fp8Folder(Path.Combine(Golden.Root + "-families", "deepseek-v3"), _folder, (128, 128));
+        var expected = ModelFiles.LoadConfig(made.Plain);
+        var config = Config(made.Quantised)!.AsObject();
+        config["num_nextn_predict_layers"] = 1;
+        config["quantization_config"]!["fmt"] = "e4m3";
+        config["quantization_config"]!["activation_scheme"] = "dynamic";
+        File.WriteAllText(Path.Combine(made.Quantised, ModelFiles.ConfigName), config.ToJsonString());
+        string layer = $"model.layers.{expected.LayerCount}.", file = Path.Combine(made.Quantised, Checkpoint.FileName);
+        List<(TensorToWrite, byte[])> tensors = [];
+        using (var good = Checkpoint.Open(made.Quantised))
+        {
+            foreach (var tensor in good.Tensors.Values)
+            {
+                byte[] bytes = new byte[tensor.Count * tensor.Type.Size()];
+                tensor.ReadStored(0, bytes);
+                tensors.Add((new(tensor.Name, tensor.Shape, tensor.Type), bytes));
+            }
+        }
+
+        tensors.Add((new(layer + "enorm.weight", [4], StoredType.F32), new byte[16]));
+        tensors.Add((new(layer + "self_attn.kv_b_proj.weight", [130, 1], StoredType.F8_E4M3), new byte[130]));
+        tensors.Add((new(layer + "self_attn.kv_b_proj.weight_scale_inv", [2, 1], StoredType.F32), new byte[8]));
+        File.Delete(file);
+        Fp8Folder.Save(made.Quantised, tensors);
+
+        var model = ModelFiles.LoadConfig(made.Quantised);
+        Assert.Equal(expected with { Name = model.Name, LayersBeyond = 1, Origin = model.Origin }, model);
+        using var quantised = Checkpoint.Open(made.Quantised);
+        using var plain = Checkpoint.Open(made.Plain);
+        quantised.Check(model);
+        var (weights, numbers) = (quantised.WeightsOf(model), plain.WeightsOf(expected));
+        foreach (var o in ParameterObject.All(model))
+        {
+            byte[] now = new byte[o.Layout(model).ElementCount * sizeof(float)], then = new byte[now.Length];
+            weights.Read(o, 0, now, DType.Float32);
+            numbers.Read(o, 0, then, DType.Float32);
+            Assert.Equal(then, now);
+        }
+    }
+
     private static JsonNode? Config(string folder) => JsonNode.Parse(File.ReadAllText(Path.Combine(folder, ModelFiles.ConfigName)));
 
     private static float Rounded(float value) => ElementConversion.FromBFloat16(ElementConversion.ToBFloat16(value));

@@ -284,7 +284,7 @@ public sealed record ModelConfig
         var cut = type is not { } blocks ? null
             : stored.Kinds.Distinct()
                 .SelectMany(k => DecoderParameters.Of(stored, k))
-                .FirstOrDefault(p => p.Storage is not null && !p.HasWholeBlocks(blocks));
+                .FirstOrDefault(p => p.Storage == blocks && !p.HasWholeBlocks(blocks));
         return cut is null
             ? stored
             : throw new UserErrorException(
