@@ -322,7 +322,8 @@ template <typename T> DEVICE void attention_delta(const T* o, const T* o_gradien
 
 #define ENTRY extern "C" __global__ void __launch_bounds__(256, 2)
 
-// Two blocks fit a multiprocessor where a compiler makes do with 128 registers, as it does up to sm_90; a later one, told to, spilled.
+// Two blocks fit a multiprocessor where a compiler makes do with 128 registers, as it does up to sm_90; a later one, told to, spilled. So
+// do the backwards of the widest heads.
 #define FORWARD_ENTRY extern "C" __global__ void __launch_bounds__(256, 1)
 
 #define SHAPE \
@@ -331,21 +332,21 @@ template <typename T> DEVICE void attention_delta(const T* o, const T* o_gradien
 
 #define GIVEN(first, last) {tokens, row_offset, heads, kv_heads, head_dim, segment_start, segment_end, scale, softcap, first, last}
 
-#define ATTENTION(suffix, capped, T, forward_rows, backward_rows, forward_groups, backward_groups)                                       \
+#define ATTENTION(suffix, capped, T, forward_rows, backward_rows, forward_groups, backward_groups, entry)                                \
     FORWARD_ENTRY attention_forward##suffix(const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state, SHAPE,      \
         int32 first, int32 last)                                                                                                         \
     {                                                                                                                                    \
         attention_forward<capped, T, forward_rows, forward_groups>(GIVEN(first, last), q, kv, first_key, o, lse, state);                 \
     }                                                                                                                                    \
     EXPORT_KERNEL(attention_forward##suffix)                                                                                             \
-    ENTRY attention_backward_kv##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,          \
+    entry attention_backward_kv##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,          \
         const float* delta, float* dkv, SHAPE, int32 accumulate)                                                                         \
     {                                                                                                                                    \
         attention_backward_kv<capped, T, backward_rows, backward_groups>(GIVEN(1, 1), q, kv, first_key, o_gradient, lse, delta, dkv,     \
             accumulate != 0);                                                                                                            \
     }                                                                                                                                    \
     EXPORT_KERNEL(attention_backward_kv##suffix)                                                                                         \
-    ENTRY attention_backward_q##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,           \
+    entry attention_backward_q##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,           \
         const float* delta, T* dq, float* state, SHAPE, int32 first, int32 last)                                                         \
     {                                                                                                                                    \
         attention_backward_q<capped, T, backward_rows, backward_groups>(GIVEN(first, last), q, kv, first_key, o_gradient, lse, delta,    \
@@ -353,18 +354,18 @@ template <typename T> DEVICE void attention_delta(const T* o, const T* o_gradien
     }                                                                                                                                    \
     EXPORT_KERNEL(attention_backward_q##suffix)
 
-ATTENTION(_f32, false, float, 4, 2, 2, 2)
-ATTENTION(_bf16, false, bf16, 4, 2, 2, 2)
-ATTENTION(_wide_f32, false, float, 2, 1, 4, 4)
-ATTENTION(_wide_bf16, false, bf16, 2, 1, 4, 4)
-ATTENTION(_capped_f32, true, float, 4, 2, 2, 2)
-ATTENTION(_capped_bf16, true, bf16, 4, 2, 2, 2)
-ATTENTION(_wide_capped_f32, true, float, 2, 1, 4, 4)
-ATTENTION(_wide_capped_bf16, true, bf16, 2, 1, 4, 4)
-ATTENTION(_widest_f32, false, float, 1, 1, 8, 8)
-ATTENTION(_widest_bf16, false, bf16, 1, 1, 8, 8)
-ATTENTION(_widest_capped_f32, true, float, 1, 1, 8, 8)
-ATTENTION(_widest_capped_bf16, true, bf16, 1, 1, 8, 8)
+ATTENTION(_f32, false, float, 4, 2, 2, 2, ENTRY)
+ATTENTION(_bf16, false, bf16, 4, 2, 2, 2, ENTRY)
+ATTENTION(_wide_f32, false, float, 2, 1, 4, 4, ENTRY)
+ATTENTION(_wide_bf16, false, bf16, 2, 1, 4, 4, ENTRY)
+ATTENTION(_capped_f32, true, float, 4, 2, 2, 2, ENTRY)
+ATTENTION(_capped_bf16, true, bf16, 4, 2, 2, 2, ENTRY)
+ATTENTION(_wide_capped_f32, true, float, 2, 1, 4, 4, ENTRY)
+ATTENTION(_wide_capped_bf16, true, bf16, 2, 1, 4, 4, ENTRY)
+ATTENTION(_widest_f32, false, float, 1, 1, 8, 8, FORWARD_ENTRY)
+ATTENTION(_widest_bf16, false, bf16, 1, 1, 8, 8, FORWARD_ENTRY)
+ATTENTION(_widest_capped_f32, true, float, 1, 1, 8, 8, FORWARD_ENTRY)
+ATTENTION(_widest_capped_bf16, true, bf16, 1, 1, 8, 8, FORWARD_ENTRY)
 
 #define ATTENTION_DELTA(type, T)                                                                                                          \
     ENTRY attention_delta_##type(const T* o, const T* o_gradient, float* delta, int32 tokens, int32 heads, int32 head_dim)                \

@@ -203,6 +203,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void Scale(in ScaleArguments call) => Kernels.Scale.Run(team, call);
 
     /// <inheritdoc/>
+    public void InputGateForward(in InputGateForwardArguments call) => InputGate.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void InputGateBackward(in InputGateBackwardArguments call) => InputGate.Backward(team, call);
+
+    /// <inheritdoc/>
     public void ExpertScaleForward(in ExpertScaleForwardArguments call) => ExpertScale.Forward(team, call);
 
     /// <inheritdoc/>

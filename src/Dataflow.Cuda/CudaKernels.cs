@@ -47,6 +47,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public Scale Scale => field ??= new(library);
 
+    public InputGate InputGate => field ??= new(library);
+
     public ExpertScale ExpertScale => field ??= new(library, ColumnSum);
 
     public CrossEntropy CrossEntropy { get; } = new(library);
@@ -258,6 +260,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void Scale(in ScaleArguments call) => kernels.Scale.Run(stream, call);
+
+    /// <inheritdoc/>
+    public void InputGateForward(in InputGateForwardArguments call) => kernels.InputGate.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void InputGateBackward(in InputGateBackwardArguments call) => kernels.InputGate.Backward(stream, call);
 
     /// <inheritdoc/>
     public void ExpertScaleForward(in ExpertScaleForwardArguments call) => kernels.ExpertScale.Forward(stream, call);

@@ -183,6 +183,12 @@ internal static class KernelDispatch
             case ScaleCall c:
                 stream.Launch(ScaleArguments.Of(c, at));
                 break;
+            case InputGateForwardCall c:
+                stream.Launch(InputGateForwardArguments.Of(c, at));
+                break;
+            case InputGateBackwardCall c:
+                stream.Launch(InputGateBackwardArguments.Of(c, at));
+                break;
             case ExpertScaleForwardCall c:
                 stream.Launch(ExpertScaleForwardArguments.Of(c, at));
                 break;

@@ -152,6 +152,7 @@ public readonly struct OpOperands
             // The loss operand is the chunk's own four bytes.
             TensorName.Loss => Accessed(Roles.Loss),
             TensorName.Pairs => Accessed(Roles.Pairs),
+            TensorName.LayerInput or TensorName.GradLayerInput => start + (nuint)(LayerNumber * place.Columns * place.Type.Size()),
             TensorName.KvPiece or TensorName.GradKvPiece => start + (nuint)(PieceRow * place.Columns * place.Type.Size()),
             _ => start + (nuint)place.Type.SizeOf(SkippedElements(place)).Value,
         };

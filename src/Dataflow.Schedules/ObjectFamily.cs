@@ -62,6 +62,12 @@ public sealed class ObjectFamily
     /// <summary>How a round's experts are loaded, where a loss balances them.</summary>
     public static readonly ObjectFamily Loads = new("load", "loads of experts");
 
+    /// <summary>What all layers take of a chunk's tokens besides the stream.</summary>
+    public static readonly ObjectFamily LayerInputs = new("LI", "inputs of layers");
+
+    /// <summary>Their gradients.</summary>
+    public static readonly ObjectFamily GradLayerInputs = new("dLI", "gradients of inputs of layers");
+
     private ObjectFamily(string prefix, string label)
     {
         (Prefix, Label, Index) = (prefix, label, s_all.Count);

@@ -67,6 +67,13 @@ public sealed class GoldenCase : PyTorchCase
     public static double Together(Dictionary<string, float[]> got, Dictionary<string, float[]> want) =>
         RelativeL2([.. want.Keys.SelectMany(k => got[Alone(k)])], [.. want.Values.SelectMany(v => v)]);
 
+    /// <summary>
+    /// Cases of which PyTorch's own error in bf16 is that of the best of ten seeds, as those who made them say: unscaled scores and norms
+    /// behind products magnify roundings, and what a run makes of that is an accident of the seed. On gemma4-small ours is below
+    /// PyTorch's; here both devices are at three times.
+    /// </summary>
+    public static IReadOnlyList<string> BestOfSeedsInBf16 { get; } = ["gemma4-wrapped"];
+
     /// <summary>The name that a tensor has where the language model stands alone.</summary>
     public static string Alone(string name) =>
         name.StartsWith("language_model.", StringComparison.Ordinal) ? name["language_model.".Length..]

@@ -99,7 +99,35 @@ public class Gemma4Tests
                 .Where(n => n.Contains(".0.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void Layers_take_a_part_of_a_tables_row_and_of_a_product_of_the_embedding()
+    {
+        var model = Read(("hidden_size_per_layer_input", "6"));
+        Assert.Equal((6, 30, false), (model.LayerInputDim, model.LayerInputsDim, model.MayCutVocabulary));
+        Assert.Equal(
+            [
+                "model.embed_tokens_per_layer.weight", "model.layers.0.per_layer_input_gate.weight",
+                "model.layers.0.per_layer_projection.weight", "model.layers.0.post_per_layer_input_norm.weight",
+                "model.per_layer_model_projection.weight", "model.per_layer_projection_norm.weight",
+            ],
+            NamedParameter.All(model).Select(p => p.Name).Except(NamedParameter.All(Read()).Select(p => p.Name))
+                .Where(n => !n.Contains("layers.", StringComparison.Ordinal) || n.Contains(".0.", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal));
+        Assert.Equal(0, model.Freezing(["model.layers.*"]).LayersWithoutBackward);
+    }
+
+    [Fact]
+    public void Files_may_hold_keys_and_values_of_layers_that_share_those_of_others()
+    {
+        string[] idle = [.. NamedParameter.Idle(Read(("num_kv_shared_layers", "1")))];
+        Assert.Contains("model.layers.4.self_attn.v_proj.weight", idle);
+        Assert.DoesNotContain("model.layers.3.self_attn.v_proj.weight", idle);
+        Assert.Empty(NamedParameter.Idle(Read()));
+    }
+
     [Theory]
+    [InlineData("vocab_size_per_layer_input", "100", "tables of different lengths are not supported")]
+    [InlineData("hidden_size_per_layer_input", "-1", "must be from 0 to 1048576, found -1 of each")]
     [InlineData("layer_types", "null", "layer_types is missing")]
     [InlineData("rope_parameters", "null", "rope_parameters is missing")]
     [InlineData("rope_parameters", """{"full_attention": {"rope_type": "proportional"}}""", "rope_parameters has no sliding_attention")]
@@ -116,6 +144,6 @@ public class Gemma4Tests
         "the last of layer_types is sliding_attention")]
     public void What_is_not_understood_is_refused_by_name(string key, string json, string fault)
     {
-        Assert.Contains(fault, Assert.Throws<UserErrorException>(() => Read((key, json))).Message);
+        Assert.Contains(fault, Assert.Throws<UserErrorException>(() => Read(("hidden_size_per_layer_input", "6"), (key, json))).Message);
     }
 }

@@ -134,6 +134,8 @@ public class KernelWorkTests
             Kernel.SplitHeads,
             Kernel.ResizeHeads,
             Kernel.Scale,
+            Kernel.InputGateForward,
+            Kernel.InputGateBackward,
             Kernel.ExpertScaleForward,
             Kernel.ExpertScaleBackward,
             Kernel.DoraScales,

@@ -47,7 +47,10 @@ public class SharedKvTests
             SharesByWindow = l >= own,
         })];
         model = model with { Frozen = null, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
-        return random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
+        model = random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
+
+        // Half of them take inputs besides the stream, all of which are trained with the embedding.
+        return random.Next(2) == 0 || model.Frozen is not null ? model : model with { LayerInputDim = 4 };
     }
 
     /// <summary>The same with states that pass from chunk to chunk in some layers, in place of sharing.</summary>

@@ -37,6 +37,7 @@ internal static partial class DecoderBlock
         return
         [
             .. Scaled(model, GradStream),
+            .. model.LayerInputDim > 0 ? InputBackward(model, kind) : [],
             .. kind.HasFeedForward ? FeedForwardBackward(model, kind, gradient) : [],
             .. parallel || kind.Experts is { Beside: true } ? [] : ffnNorm,
             .. kind.HasMixer ? MixBackward(model, kind, gradient, parallel ? ffnNorm : []) : [],

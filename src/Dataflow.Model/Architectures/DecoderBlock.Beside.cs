@@ -38,7 +38,7 @@ internal static partial class DecoderBlock
             },
             DensePostNorm.Forward(model, FfnProjection),
             ExpertPostNorm.Forward(model, FfnProjection, FfnProjection),
-            FfnPostNorm.Forward(model, Output, Residual),
+            FfnPostNorm.Forward(model, FfnSum(model), Residual),
         ];
 
     /// <summary>From the gradient of both together to that of the stream, and of all that is trained on the way.</summary>

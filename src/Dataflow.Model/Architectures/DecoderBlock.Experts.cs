@@ -17,7 +17,7 @@ internal static partial class DecoderBlock
             return BesideForward(model, experts);
         }
 
-        var (stream, sum) = model.HasPostNorms ? ((TensorName?)null, FfnProjection) : (FfnStream(kind), Output);
+        var (stream, sum) = model.HasPostNorms ? ((TensorName?)null, FfnProjection) : (FfnStream(kind), FfnSum(model));
         bool shared = kind.FfnDim > 0;
         return
         [
@@ -33,7 +33,7 @@ internal static partial class DecoderBlock
                 To = sum,
                 Scale = Scale(model),
             },
-            .. model.HasPostNorms ? Some(FfnPostNorm.Forward(model, Output, Residual)) : [],
+            .. model.HasPostNorms ? Some(FfnPostNorm.Forward(model, FfnSum(model), Residual)) : [],
         ];
     }
 

@@ -72,6 +72,12 @@ internal static partial class DecoderBlock
                 yield return ExpertSum;
             }
 
+            if (model.LayerInputDim > 0)
+            {
+                yield return InputGate;
+                yield return InputProjection;
+            }
+
             if (model.HasPostNorms || IsUnscaled(WeightName.Down))
             {
                 yield return Kept(WeightName.Down, kind.Experts is { Beside: true } ? DenseProjection : FfnProjection);
@@ -91,8 +97,12 @@ internal static partial class DecoderBlock
         [
             .. kind.HasMixer ? MixForward(model, kind) : [],
             .. kind.HasFeedForward ? FeedForward(model, kind) : [],
+            .. model.LayerInputDim > 0 ? InputForward(model) : [],
             .. Scaled(model, Output),
         ];
+
+    /// <summary>The stream after the feed-forward.</summary>
+    private static TensorName FfnSum(ModelConfig model) => model.LayerInputDim > 0 ? BeforeInput : Output;
 
     /// <summary>What a layer leaves, or its gradient, times the layer's number, where it has one.</summary>
     private static ImmutableArray<KernelCall> Scaled(ModelConfig model, TensorName x) =>
@@ -119,7 +129,7 @@ internal static partial class DecoderBlock
             ActivationForward(model),
             .. IntoStream(
                 model, Ffn, WeightName.Down, Bias(model, Biases.FeedForward, WeightName.DownBias),
-                FfnPostNorm, FfnStream(kind), Output),
+                FfnPostNorm, FfnStream(kind), FfnSum(model)),
         ];
 
     /// <summary>What passes between tokens: attention, or what stands in its place.</summary>

@@ -153,7 +153,7 @@ internal sealed record DecoderNames
     /// <summary>Behind the names of such tensors.</summary>
     public string ExpertEnding { get; init; } = ".weight";
 
-    /// <summary>Of experts beside the dense feed-forward: the norm of what the router reads and each expert's number, whole names.</summary>
+    /// <summary>Of experts beside the dense one: the norm of what the router reads and each expert's number, whole names.</summary>
     public string RouterNorm { get; init; } = "router.scale";
 
     public string ExpertScale { get; init; } = "router.per_expert_scale";
@@ -188,6 +188,20 @@ internal sealed record DecoderNames
 
     /// <summary>The same names, the dense feed-forward's being those of the one that every token has besides its experts.</summary>
     public DecoderNames OfShared() => this with { Gate = SharedGate, Up = SharedUp, GateUp = SharedGateUp, Down = SharedDown };
+
+    /// <summary>Of what layers take of a token: the table, the projection of the embedding and its norm.</summary>
+    public string LayerInputTable { get; init; } = "model.embed_tokens_per_layer";
+
+    public string LayerInputProjection { get; init; } = "model.per_layer_model_projection";
+
+    public string LayerInputNorm { get; init; } = "model.per_layer_projection_norm";
+
+    /// <summary>In a layer: the gate, the product of the result, and its norm.</summary>
+    public string InputGate { get; init; } = "per_layer_input_gate";
+
+    public string InputOut { get; init; } = "per_layer_projection";
+
+    public string InputPostNorm { get; init; } = "post_per_layer_input_norm";
 
     /// <summary>What all that a layer leaves is multiplied by, where there is such a number: the whole name.</summary>
     public string LayerScalar { get; init; } = "layer_scalar";

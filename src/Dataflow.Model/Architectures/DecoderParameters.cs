@@ -26,6 +26,7 @@ internal sealed partial class DecoderParameters
         [
             .. (kind.HasMixer ? parameters.Mixer() : []).Select(InLayer),
             .. (kind.HasFeedForward ? parameters.FeedForward() : []).Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
+            .. parameters.LayerInput().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
             .. parameters.Scalar().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
         if (kind.Adapter is { } adapter)
@@ -150,6 +151,18 @@ internal sealed partial class DecoderParameters
             .. Norm(model, WeightName.ExpertPostNorm, default, names.Layer + names.ExpertPostNorm),
             .. Norm(model, WeightName.DensePostNorm, default, names.Layer + names.DensePostNorm),
         ];
+
+    private IEnumerable<ParameterSpec> LayerInput()
+    {
+        var (d, p) = (model.ModelDim, model.LayerInputDim);
+        return p == 0 ? [] :
+        [
+            ParameterSpec.Matrix(
+                WeightName.InputGate, d, Initial(model, InitialValues.FanIn(d)), (names.Layer + names.InputGate + Weight, p)),
+            ParameterSpec.Matrix(WeightName.InputOut, p, Initial(model, IntoStream(p)), (names.Layer + names.InputOut + Weight, d)),
+            .. Norm(model, WeightName.InputPostNorm, default, names.Layer + names.InputPostNorm),
+        ];
+    }
 
     private IEnumerable<ParameterSpec> Scalar() =>
         model.HasLayerScalars

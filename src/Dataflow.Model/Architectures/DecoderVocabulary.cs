@@ -24,21 +24,30 @@ internal static class DecoderVocabulary
 
     /// <summary>The parameters at a decoder's entry, in memory order.</summary>
     public static ImmutableArray<ParameterSpec> Embeddings(ModelConfig model) =>
-        model.LearnedPositions is { } positions
-            ?
-            [
-                Embedding(model),
-                ParameterSpec.Matrix(
-                    WeightName.PositionTable,
-                    model.ModelDim,
-                    DecoderParameters.Initial(model, InitialValues.Embedding),
-                    (model.Names.Positions + ".weight", positions)
-                ) with
-                {
-                    IsTrained = model.Trains(WeightName.PositionTable),
-                },
-            ]
-            : [Embedding(model)];
+        [Embedding(model), .. Beside(model).Select(p => p with { IsTrained = model.Trains(p.Name) })];
+
+    /// <summary>What lies beside the table: positions that are learned, and what layers take of tokens.</summary>
+    private static IEnumerable<ParameterSpec> Beside(ModelConfig model)
+    {
+        var (names, initial) = (model.Names, DecoderParameters.Initial(model, InitialValues.Embedding));
+        if (model.LearnedPositions is { } positions)
+        {
+            yield return ParameterSpec.Matrix(WeightName.PositionTable, model.ModelDim, initial, (names.Positions + ".weight", positions));
+        }
+
+        if (model.LayerInputDim == 0)
+        {
+            yield break;
+        }
+
+        int d = model.ModelDim, all = model.LayerInputsDim;
+        yield return ParameterSpec.Matrix(WeightName.LayerInputTable, all, initial, (names.LayerInputTable + ".weight", model.VocabSize));
+        yield return ParameterSpec.Matrix(
+            WeightName.LayerInputProjection, d, DecoderParameters.Initial(model, InitialValues.FanIn(d)),
+            (names.LayerInputProjection + ".weight", all));
+        yield return ParameterSpec.Vector(
+            WeightName.LayerInputNorm, InitialValues.One, (names.LayerInputNorm + ".weight", model.LayerInputDim));
+    }
 
     /// <summary>The final norm.</summary>
     public static IEnumerable<ParameterSpec> FinalNorm(ModelConfig model) =>
@@ -98,13 +107,16 @@ internal static class DecoderVocabulary
     /// alone.
     /// </summary>
     public static ImmutableArray<KernelCall> Embed(ModelConfig model) =>
+        [.. TableRows(model, Output), .. model.LayerInputDim > 0 ? LayerInputsOf(model) : []];
+
+    private static ImmutableArray<KernelCall> TableRows(ModelConfig model, TensorName x) =>
         [
             new EmbeddingForwardCall
             {
                 Ids = Ids,
                 Table = W(WeightName.EmbeddingTable),
                 Scale = (float)model.EmbeddingScale,
-                X = Output,
+                X = x,
             },
             .. model.LearnedPositions is null
                 ? []
@@ -113,16 +125,114 @@ internal static class DecoderVocabulary
                     {
                         Ids = Positions,
                         Table = W(WeightName.PositionTable),
-                        X = Output,
+                        X = x,
                         Adds = true,
                     }
                 ),
-            .. AdapterCalls.Embed(model, Output),
+            .. AdapterCalls.Embed(model, x),
         ];
+
+    /// <summary>
+    /// What layers take of a token: the norm of a product of the embedding, layer by layer, and a row of a table, which are added.
+    /// </summary>
+    private static ImmutableArray<KernelCall> LayerInputsOf(ModelConfig model) =>
+        [
+            Projected(model, Output),
+            InputNorm(LayerInputRows),
+            new EmbeddingForwardCall
+            {
+                Ids = Ids,
+                Table = W(WeightName.LayerInputTable),
+                Scale = (float)Math.Sqrt(model.LayerInputDim),
+                X = LayerInputs,
+                Adds = true,
+            },
+        ];
+
+    private static GemmForwardCall Projected(ModelConfig model, TensorName embedding) =>
+        new()
+        {
+            A = embedding,
+            B = W(WeightName.LayerInputProjection),
+            C = LayerInputs,
+            Scale = ProjectionScale(model),
+        };
+
+    private static RmsNormForwardCall InputNorm(TensorName y) =>
+        new()
+        {
+            X = LayerInputRows,
+            Weight = W(WeightName.LayerInputNorm),
+            Y = y,
+            Rstd = LayerInputRstd,
+        };
+
+    private static float ProjectionScale(ModelConfig model) => (float)(1 / Math.Sqrt(model.ModelDim));
+
+    /// <summary>
+    /// From the gradients of what layers take to that of the table, of the norm and the product, and of the embedding, which is made again
+    /// with its product in the place of what layers took.
+    /// </summary>
+    private static ImmutableArray<KernelCall> LayerInputsBackward(ModelConfig model)
+    {
+        bool trains = model.TrainsEmbedding;
+        return
+        [
+            .. trains
+                ? ImmutableArray.Create<KernelCall>(
+                    new EmbeddingBackwardCall
+                    {
+                        Ids = Ids,
+                        Order = Order,
+                        Scale = (float)Math.Sqrt(model.LayerInputDim),
+                        GradX = GradLayerInputs,
+                        GradTable = G(WeightName.LayerInputTable),
+                    }
+                )
+                : [],
+            .. TableRows(model, Embedded),
+            Projected(model, Embedded),
+            InputNorm(LayerInputNormed),
+            new RmsNormBackwardCall
+            {
+                GradY = GradLayerInputRows,
+                X = LayerInputRows,
+                Rstd = LayerInputRstd,
+                Weight = W(WeightName.LayerInputNorm),
+                GradX = GradLayerInputRows,
+                Adds = false,
+                GradWeight = trains ? G(WeightName.LayerInputNorm) : null,
+                Workspace = Partials,
+            },
+            .. trains
+                ? ImmutableArray.Create<KernelCall>(
+                    new GemmWeightGradientCall
+                    {
+                        A = GradLayerInputs,
+                        B = Embedded,
+                        C = G(WeightName.LayerInputProjection),
+                        Scale = ProjectionScale(model),
+                    }
+                )
+                : [],
+            new GemmInputGradientCall
+            {
+                A = GradLayerInputs,
+                B = W(WeightName.LayerInputProjection),
+                C = GradStream,
+                Adds = true,
+                Scale = ProjectionScale(model),
+            },
+        ];
+    }
 
     /// <summary>Adds the stream's gradient to the table's rows, or to those of a block.</summary>
     public static ImmutableArray<KernelCall> EmbedBackward(ModelConfig model) =>
-        [.. model.TrainsEmbedding ? TableBackward(model) : [], .. AdapterCalls.EmbedBackward(model, GradStream)];
+        [
+            .. model.LayerInputDim > 0 ? LayerInputsBackward(model) : [],
+            .. model.TrainsEmbedding ? TableBackward(model) : [],
+            .. AdapterCalls.EmbedBackward(model, GradStream),
+        ];
 
     private static ImmutableArray<KernelCall> TableBackward(ModelConfig model) =>
         [
@@ -267,8 +377,9 @@ internal static class DecoderVocabulary
                 : [],
 
             // A tied table's gradient begins here, and with it that of what lies beside it.
-            .. model is { TiedEmbedding: true, LearnedPositions: not null } && model.Trains(WeightName.PositionTable)
-                ? ImmutableArray.Create<KernelCall>(new ZeroCall { Gradient = G(WeightName.PositionTable) })
+            .. model.TiedEmbedding
+                ? Embeddings(model).Where(p => p.IsTrained && p.Name.IsBesideEmbedding())
+                    .Select(p => new ZeroCall { Gradient = G(p.Name) })
                 : [],
             .. AdapterCalls.BeginEmbedding(model),
         ];

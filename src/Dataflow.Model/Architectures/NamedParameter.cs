@@ -41,6 +41,17 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
         ];
     }
 
+    /// <summary>
+    /// Names that some files hold besides: keys and values of layers that share those of others, which nothing is computed with.
+    /// </summary>
+    public static IEnumerable<string> Idle(ModelConfig model) =>
+        from layer in model.SharesKv ? model.Layers : []
+        where model.KindOf(layer).SharesKv
+        from name in new[] { model.Names.Key, model.Names.Value, model.Names.KeyNorm }
+        from ending in new[] { ".weight", ".bias" }
+        select model.Names.Layer.Replace("{layer}", layer.Index.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+            + name + ending;
+
     private static IEnumerable<NamedParameter> Of(ParameterSpec spec, Layer? layer) =>
         spec.Parts.Select(part => new NamedParameter(NameOf(part, layer), layer, spec, part));
 
@@ -65,6 +76,9 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
             WeightName.ConvolutionIn or WeightName.ConvolutionTaps or WeightName.ConvolutionOut => ParameterClasses.None,
             WeightName.RouterCorrection or WeightName.AttentionSinks => ParameterClasses.Biases,
             WeightName.RouterBias or WeightName.ExpertGateUpBias or WeightName.ExpertDownBias => ParameterClasses.Biases,
+            WeightName.LayerInputTable => ParameterClasses.Embeddings,
+            WeightName.LayerInputNorm or WeightName.InputPostNorm => ParameterClasses.Norms,
+            WeightName.LayerInputProjection or WeightName.InputGate or WeightName.InputOut => ParameterClasses.None,
             WeightName.LayerScalar or WeightName.ExpertScale => ParameterClasses.None,
             WeightName.RouterNorm or WeightName.ExpertNorm => ParameterClasses.Norms,
             WeightName.ExpertPostNorm or WeightName.DensePostNorm => ParameterClasses.Norms,

@@ -272,6 +272,24 @@ public enum WeightName
 
     /// <summary>[E x D], likewise.</summary>
     ExpertDownBias,
+
+    /// <summary>[vocabulary, layers x P], what each layer takes of a token.</summary>
+    LayerInputTable,
+
+    /// <summary>[layers x P, D], of the embedding, which is added to that.</summary>
+    LayerInputProjection,
+
+    /// <summary>[P], of the norm of that product, which all layers share.</summary>
+    LayerInputNorm,
+
+    /// <summary>[P, D], of the gate that a layer's input goes through.</summary>
+    InputGate,
+
+    /// <summary>[D, P], of the result.</summary>
+    InputOut,
+
+    /// <summary>[D], of the norm of that product.</summary>
+    InputPostNorm,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>
@@ -279,6 +297,10 @@ public static class WeightNameFacts
 {
     /// <summary>It is stored with the model and has no gradient: training leaves it as it is, and it counts as no parameter.</summary>
     public static bool IsBuffer(this WeightName name) => name is WeightName.RouterCorrection or WeightName.LayerScalar;
+
+    /// <summary>It lies beside the embedding's table.</summary>
+    public static bool IsBesideEmbedding(this WeightName name) =>
+        name is WeightName.PositionTable or (>= WeightName.LayerInputTable and <= WeightName.LayerInputNorm);
 
     /// <summary>It is an adapter's, not the model's own.</summary>
     public static bool IsOfAdapter(this WeightName name) =>

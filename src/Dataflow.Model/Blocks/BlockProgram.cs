@@ -133,6 +133,12 @@ public static class Roles
     /// <summary>What a round's pairs are compared by, and their sums.</summary>
     public const string Pairs = "p";
 
+    /// <summary>What all layers take of a chunk's tokens besides the stream.</summary>
+    public const string LayerInputs = "li";
+
+    /// <summary>Its gradient.</summary>
+    public const string GradLayerInputs = "dli";
+
     /// <summary>The load of a round's experts.</summary>
     public const string Load = "el";
 

@@ -33,6 +33,7 @@ public sealed class BlockPrograms
             (operand, calls, rows) => IsOfRanks(operand) ? RanksOf(shapes, operand) : WeightPlace(operand, calls, rows));
         StreamSize = shapes.Of(TensorName.Input).Size;
         LogitStatisticsSize = shapes.Of(TensorName.LogitStatistics).Size;
+        LayerInputsSize = model.LayerInputDim > 0 ? shapes.Of(TensorName.LayerInputs).Size : Bytes.Zero;
         GradHeadSize = shapes.Of(TensorName.GradHeadSum).Size;
         TableSize = ChunkTable.Size(model, geometry);
         Kinds = [.. model.Kinds.Distinct().Select(k => new LayerPrograms(model, k, recipe, geometry))];
@@ -74,6 +75,9 @@ public sealed class BlockPrograms
 
     /// <summary>Bytes of a chunk's residual stream (and of its gradient).</summary>
     public Bytes StreamSize { get; }
+
+    /// <summary>Bytes of what layers take of a chunk's tokens besides the stream.</summary>
+    public Bytes LayerInputsSize { get; }
 
     /// <summary>Bytes of one chunk's K and V in the layers where they take most.</summary>
     public Bytes KvPieceSize { get; }
@@ -297,7 +301,7 @@ public sealed class BlockPrograms
             return new TensorPlace(ofHead ? blockRole : role, Bytes.Zero, type, rows, model.ModelDim);
         }
 
-        bool ofEmbedding = name is WeightName.EmbeddingTable or WeightName.PositionTable;
+        bool ofEmbedding = name == WeightName.EmbeddingTable || name.IsBesideEmbedding();
         var tensor = (ofEmbedding ? EmbeddingLayouts[0] : HeadLayout)[name];
         bool tied = ofEmbedding && ofHead;
         string tiedRole = gradient ? Roles.TiedGradients : Roles.TiedWeights;

@@ -30,6 +30,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
         TensorPlace Tokens(string role, DType type, long columns, Bytes offset = default) =>
             Own(role, type, t, columns, offset) with { Tokens = TokenAxis.Rows };
         TensorPlace SubChunk(DType type, long columns) => Scratch(type, th, columns) with { Tokens = TokenAxis.SubChunkRows };
+        TensorPlace LayerRows(string role, DType type, long columns) =>
+            Own(role, type, t * model.LayerCount, columns) with { Tokens = TokenAxis.Rows, RowsPerToken = model.LayerCount };
         return tensor switch
         {
             TensorName.Ids => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Ids(geometry)),
@@ -62,6 +64,17 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 or TensorName.UnscaledAttentionOut or TensorName.UnscaledDown or TensorName.Unused => Rows(a, d),
             TensorName.RouterInput or TensorName.ExpertInput or TensorName.DenseProjection or TensorName.ExpertSum
                 or TensorName.GradBranch => Rows(a, d),
+            TensorName.Embedded or TensorName.BeforeInput or TensorName.InputProjection => Rows(a, d),
+            TensorName.LayerInputs => Tokens(Roles.LayerInputs, a, model.LayerInputsDim),
+            TensorName.LayerInputRows => LayerRows(Roles.LayerInputs, a, model.LayerInputDim),
+            TensorName.LayerInputRstd => LayerRows(Roles.Scratch, DType.Float32, Statistics),
+            TensorName.LayerInputNormed => LayerRows(Roles.Scratch, a, model.LayerInputDim),
+            TensorName.GradLayerInputs => Tokens(Roles.GradLayerInputs, a, model.LayerInputsDim),
+            TensorName.GradLayerInputRows => LayerRows(Roles.GradLayerInputs, a, model.LayerInputDim),
+            TensorName.LayerInput => Tokens(Roles.LayerInputs, a, model.LayerInputDim) with { RowStride = model.LayerInputsDim },
+            TensorName.GradLayerInput => Tokens(Roles.GradLayerInputs, a, model.LayerInputDim) with { RowStride = model.LayerInputsDim },
+            TensorName.InputGate or TensorName.GatedInput or TensorName.GradGatedInput => Rows(a, model.LayerInputDim),
+            TensorName.InputPostRstd => Rows(DType.Float32, Statistics),
             TensorName.RouterRstd or TensorName.ExpertRstd or TensorName.DensePostRstd or TensorName.ExpertPostRstd =>
                 Rows(DType.Float32, Statistics),
             TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Rows(DType.Float32, Statistics),
@@ -169,6 +182,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             var norms = model.Norm == NormKind.Rms
                 ? Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d))
                 : Bytes.Max(KernelWorkspace.LayerNorm(t, d), KernelWorkspace.LayerNorm(th, d));
+            norms = model.LayerInputDim == 0 || kind is not null ? norms
+                : Bytes.Max(norms, KernelWorkspace.RmsNorm(t * model.LayerCount, model.LayerInputDim));
             var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim(kind), model.KeyNormDim(kind)) : Bytes.Zero;
             var taps = kind is { ConvolutionTaps: { } k } ? KernelWorkspace.Convolution(t, d, k)
                 : kind?.Recurrence is { } r ? KernelWorkspace.OfRecurrence(t, r)

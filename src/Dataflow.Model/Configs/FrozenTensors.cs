@@ -99,7 +99,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
 
     /// <summary>The lowest layer that a backward passes for a tensor's gradient; that after the last for the head.</summary>
     private static int LayerOf(NamedParameter trained, ModelConfig model) =>
-        trained.Classes.HasFlag(ParameterClasses.Embeddings) ? 0 : trained.Layer?.Index ?? model.LayerCount;
+        trained.Classes.HasFlag(ParameterClasses.Embeddings) || trained.Spec.Name.IsBesideEmbedding() ? 0 : trained.Layer?.Index ?? model.LayerCount;
 
     /// <inheritdoc/>
     public bool Equals(FrozenTensors? other) => other is not null && Patterns == other.Patterns;
@@ -129,12 +129,13 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
 
     private static string UnitOf(NamedParameter parameter) => parameter.Spec.Name switch
     {
-        WeightName.EmbeddingTable or WeightName.PositionTable => "embedding",
+        WeightName.EmbeddingTable => "embedding",
+        var name when name.IsBesideEmbedding() => "embedding",
         WeightName.FinalNorm or WeightName.FinalNormBias or WeightName.HeadMatrix or WeightName.HeadBias => Head,
         WeightName.QNorm or WeightName.KNorm => "norms of heads",
         WeightName.AttentionNorm or WeightName.AttentionNormBias => "attention's norm",
         WeightName.FfnNorm or WeightName.FfnNormBias => "the feed-forward's norm",
-        var name => name.ToString(),
+        var other => other.ToString(),
     };
 
     private static string Why(string unit) => unit switch

@@ -96,6 +96,15 @@ public sealed record ModelConfig
     /// <summary>Rows of a table that holds a vector for each place in a document, added to its token's; null: there is none.</summary>
     public int? LearnedPositions { get; init; }
 
+    /// <summary>
+    /// Width P of what each layer takes of a token besides the stream, a part of a table's row and of the embedding's projection (Gemma 4);
+    /// 0: layers take nothing.
+    /// </summary>
+    public int LayerInputDim { get; init; }
+
+    /// <summary>Of all layers together.</summary>
+    public int LayerInputsDim => LayerCount * LayerInputDim;
+
     /// <summary>Which norms it has.</summary>
     public NormKind Norm { get; init; }
 
@@ -136,7 +145,7 @@ public sealed record ModelConfig
     public double? LogitSoftcap { get; init; }
 
     /// <summary>Embedding and head may be computed by blocks of their rows: not where something else lies along them.</summary>
-    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head) && LearnedPositions is null && !HasEndsApart;
+    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head) && LearnedPositions is null && LayerInputDim == 0 && !HasEndsApart;
 
     /// <summary>Something of embedding and head is an object apart, trained where the rest is not, or the other way round.</summary>
     private bool HasEndsApart => Adapter is not null && DecoderVocabulary.Head(this)[^1].Group > 0;
@@ -236,8 +245,8 @@ public sealed record ModelConfig
     /// <summary>Some layers are mixtures of experts.</summary>
     public bool HasExperts => Pattern is { HasExperts: true };
 
-    /// <summary>Windows may be streamed by segment: all of them are of keys and values that one layer reads.</summary>
-    public bool MayStreamWindows => !SharesKv && !HasStates;
+    /// <summary>Windows may be streamed by segment: of keys and values that one layer reads, in layers that take the stream alone.</summary>
+    public bool MayStreamWindows => !SharesKv && !HasStates && LayerInputDim == 0;
 
     /// <summary>The layer whose keys and values a layer attends to: itself, or one below that has some.</summary>
     public Layer KvSourceOf(Layer layer) => SharesKv ? Pattern!.SharingOf(LayerCount).SourceOf(layer) : layer;
@@ -344,6 +353,7 @@ public sealed record ModelConfig
             .Sum(k => k.Value * LayerFlops(k.Key, seqlen, hasBackward: true))
         + Layers.Take(LayersWithoutBackward).CountBy(KindOf).Sum(k => k.Value * LayerFlops(k.Key, seqlen, hasBackward: false))
         + ((Trains(HeadMatrix) ? 6.0 : 4.0) * seqlen * ModelDim * VocabSize)
+        + ((HasEmbedBackward ? 6.0 : 2.0) * seqlen * ModelDim * LayerInputsDim)
         + (Adapter?.Ends is null ? 0 : 6.0 * seqlen * Ends.Where(p => p.Name is WeightName.HeadA or WeightName.HeadB).Sum(p => p.Count));
 
     /// <summary>Numbers of one layer.</summary>
@@ -385,7 +395,8 @@ public sealed record ModelConfig
         double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * (queries + ValueDim(kind)) / 2
             : kind.Recurrence is { } s ? (hasBackward ? 18.0 : 6.0) * seqlen * s.HeadStates
             : 0;
-        return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim) + (experts * ModelDim)))
+        return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim) + (experts * ModelDim)
+            + (2.0 * ModelDim * LayerInputDim)))
             - ((kind.Frozen ? 0.0 : 2.0) * seqlen * frozen)
             + ((hasBackward ? 6.0 : 2.0) * seqlen * AdapterParameterCount(kind))
             + attention;

@@ -220,4 +220,10 @@ public enum Kernel
 
     /// <summary>The gradient of these logits [heads].</summary>
     AttentionSinkBackward,
+
+    /// <summary>y [T, P] = activation(gate) x, of some columns of a wider x.</summary>
+    InputGateForward,
+
+    /// <summary>In place: the gradient of y becomes y, the gate its gradient; and the gradient of x [T, P].</summary>
+    InputGateBackward,
 }

@@ -28,6 +28,7 @@ internal sealed partial class StepLowering
                     table.VocabularyWeights(Roles.Weights, ParameterOwner.Embedding(b), AccessMode.Read),
                     .. Apart(programs.Embed(b), firstOfStep: false),
                     table.Stream(Roles.Output, new Layer(0), c, r, mode),
+                    table.LayerInputs(programs.Embed(b), c, r, AccessMode.Write),
                     table.Scratch(programs.Embed(b).ScratchLength, AccessMode.Write),
                 ]);
             }
@@ -60,8 +61,11 @@ internal sealed partial class StepLowering
                     r,
                     [
                         table.Table(c, r),
-                        table.GradStream(c, r, AccessMode.Read),
+                        .. WeightsOfLayerInputs(owner),
+                        table.GradStream(c, r, model.LayerInputDim > 0 ? AccessMode.ReadWrite : AccessMode.Read),
                         EndGradients(Roles.Gradients, owner, AccessMode.ReadWrite),
+                        table.LayerInputs(programs.EmbedBackward(b), c, r, AccessMode.Write),
+                        table.GradLayerInputs(programs.EmbedBackward(b), c, r, AccessMode.ReadWrite),
                         .. Apart(programs.EmbedBackward(b), firstOfStep: false),
                         table.Scratch(programs.EmbedBackward(b).ScratchLength, AccessMode.Write),
                     ]
@@ -79,6 +83,10 @@ internal sealed partial class StepLowering
             GradientIsFinal(last, ParameterOwner.Apart);
         }
     }
+
+    /// <summary>What layers took of tokens is made again of the embedding.</summary>
+    private ImmutableArray<Use> WeightsOfLayerInputs(ParameterOwner table) =>
+        model.LayerInputDim > 0 ? [this.table.VocabularyWeights(Roles.Weights, table, AccessMode.Read)] : [];
 
     private bool ApartIsTrained => programs.ApartLayout is { IsTrained: true };
 

@@ -213,6 +213,7 @@ internal sealed partial class StepLowering
                 : table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
             table.Activations(l, c, r, AccessMode.Write),
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
+            table.LayerInputs(programs[l].Forward(saved), c, r, AccessMode.Read),
             LoadOfForward(l, c, r),
             table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
         ], saved);
@@ -235,6 +236,7 @@ internal sealed partial class StepLowering
             table.Window(l, c, r, recomputed: false, 0, geometry.WindowRows, Shares(l) ? AccessMode.Read : AccessMode.ReadWrite),
             table.Activations(l, c, r, AccessMode.Write),
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
+            table.LayerInputs(programs[l].Forward(saved), c, r, AccessMode.Read),
             table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
         ], saved);
 
@@ -297,6 +299,7 @@ internal sealed partial class StepLowering
                 ? table.Window(l, c, r, recomputedWindow, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write)
                 : table.Window(l, c, r, recomputedWindow, 0, geometry.WindowRow(c) + geometry.ChunkTokens, AccessMode.Read),
             table.Activations(l, c, r, AccessMode.Read),
+            table.LayerInputs(programs[l].Recompute(saved), c, r, AccessMode.Read),
             table.Scratch(programs[l].Backward(saved).ScratchLength, AccessMode.Write),
         ], saved, missing);
     }
@@ -315,6 +318,8 @@ internal sealed partial class StepLowering
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradWindow(l, c, r, rows, lastOfGroup && model.IsLastToReadKv(l) ? AccessMode.Write : AccessMode.ReadWrite),
             .. Gradients(l, program, firstOfStep),
+            table.LayerInputs(program, c, r, AccessMode.Read),
+            table.GradLayerInputs(program, c, r, l.Index == model.LayerCount - 1 ? AccessMode.Write : AccessMode.ReadWrite),
             Where(Loads(l), model.Balances ? table.Load(r, AccessMode.Read) : default),
             table.Scratch(
                 program.ScratchLength,

@@ -229,6 +229,22 @@ internal static class ObjectFamilies
         SlotCount = static m => m.Model.Balances && m.Sizes.Kind != WorkloadKind.Generation ? m.Alive : 0,
     };
 
+    /// <summary>What layers take of tokens besides the stream: it stays, from a round's embedding to the way back there.</summary>
+    public static readonly ObjectRow LayerInputs = new(ObjectFamily.LayerInputs)
+    {
+        SlotLength = static w => w.Programs.LayerInputsSize,
+        SlotCount = static m => m.Model.LayerInputDim == 0 ? 0
+            : m.Chunks * (m.Pattern.Interleaves ? Math.Min(SavePattern.RoundsEmbedded, m.Sizes.Rounds) : 1),
+    };
+
+    /// <summary>Its gradients.</summary>
+    public static readonly ObjectRow GradLayerInputs = new(ObjectFamily.GradLayerInputs)
+    {
+        SlotLength = static w => w.Programs.LayerInputsSize,
+        SlotCount = static m =>
+            m.Model is { LayerInputDim: > 0, HasEmbedBackward: true } && m.Sizes.Kind.HasBackward() ? m.Chunks * m.Alive : 0,
+    };
+
     /// <summary>
     /// All rows of a workload whose layers have one parameter object each, in the order of their pools in the device's arena.
     /// </summary>
@@ -257,6 +273,8 @@ internal static class ObjectFamilies
         ApartWeights,
         ApartGradients,
         Loads,
+        LayerInputs,
+        GradLayerInputs,
     ];
 
     /// <summary>

@@ -149,6 +149,16 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
             Length = PairTable.Size(geometry),
         };
 
+    /// <summary>What layers take of a chunk's tokens, where a program names it.</summary>
+    public Use LayerInputs(BlockProgram program, Chunk c, Round r, AccessMode mode) =>
+        !Names(program, Roles.LayerInputs) ? default
+        : OfChunk(Roles.LayerInputs, ObjectFamilies.LayerInputs, c, r, mode);
+
+    /// <summary>Its gradient, likewise.</summary>
+    public Use GradLayerInputs(BlockProgram program, Chunk c, Round r, AccessMode mode) =>
+        !Names(program, Roles.GradLayerInputs) ? default
+        : OfChunk(Roles.GradLayerInputs, ObjectFamilies.GradLayerInputs, c, r, mode);
+
     /// <summary>The load of a round's experts.</summary>
     public Use Load(Round r, AccessMode mode) =>
         Whole(Roles.Load, IndexOf(ObjectFamilies.Loads, new ObjectId(ObjectFamily.Loads) { Round = r }), mode);
@@ -170,6 +180,9 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
 
     /// <summary>What is left of the head where it has a slot of its own.</summary>
     private bool IsApart(ParameterOwner owner) => owner is { IsHead: true, Block: null } && VocabularyMemory.HeadIsApart(sized.Sizes);
+
+    private bool Names(BlockProgram program, string role) =>
+        sized.Model.LayerInputDim > 0 && program.Places.Values.Any(p => p.Role == role);
 
     private Use Only(string role, ObjectRow row, AccessMode mode) => Whole(role, IndexOf(row, new ObjectId(row.Family)), mode);
 

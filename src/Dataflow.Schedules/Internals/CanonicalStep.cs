@@ -117,6 +117,7 @@ internal sealed partial class CanonicalStep(
                 Weights(Roles.Weights, ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
                 Apart(programs.Embed(b));
                 Accumulate(Roles.Output, Stream(0, c, r), 0, programs.StreamSize.Value);
+                LayerInputs(programs.Embed(b), c, r, AccessMode.Write);
                 Scratch(programs.Embed(b).ScratchLength, AccessMode.Write);
                 Visit(new OpIdentity(OpKind.Embed, null, b, c, r));
             }
@@ -153,6 +154,7 @@ internal sealed partial class CanonicalStep(
 
         Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Write);
         Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
+        LayerInputs(programs[l].Forward(saved), c, r, AccessMode.Read);
         Load(l, r, adds: true);
         Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Forward, l, null, c, r), saved);
@@ -200,6 +202,7 @@ internal sealed partial class CanonicalStep(
                 ownKv ? AccessMode.Write : AccessMode.Read
             );
             Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Read);
+            LayerInputs(programs[l].Recompute(saved), c, r, AccessMode.Read);
             Scratch(programs[l].Backward(saved).ScratchLength, AccessMode.Write);
             Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = programs[l].Missing(saved) }, saved);
         }
@@ -220,6 +223,7 @@ internal sealed partial class CanonicalStep(
             Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), 0, programs[l].GradientsSize(p).Value);
         }
 
+        LayerInputs(programs[l].Backward(saved), c, r, AccessMode.Read);
         Load(l, r, adds: false);
         Scratch(programs[l].Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.Backward, l, null, c, r), saved);
@@ -250,8 +254,16 @@ internal sealed partial class CanonicalStep(
             foreach (var c in geometry.BackwardOrder())
             {
                 Table(c, r);
-                Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Read);
+                bool inputs = model.LayerInputDim > 0;
+                if (inputs)
+                {
+                    Weights(Roles.Weights, ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
+                }
+
+                var stream = inputs ? AccessMode.ReadWrite : AccessMode.Read;
+                Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, stream);
                 Accumulate(Roles.Gradients, Gradients(ParameterOwner.Embedding(b)), 0, size);
+                LayerInputs(programs.EmbedBackward(b), c, r, AccessMode.Write);
                 Apart(programs.EmbedBackward(b));
                 Scratch(programs.EmbedBackward(b).ScratchLength, AccessMode.Write);
                 Visit(new OpIdentity(OpKind.EmbedBackward, null, b, c, r));
@@ -351,6 +363,26 @@ internal sealed partial class CanonicalStep(
         else
         {
             Add(Roles.Load, load, 0, length, AccessMode.Read);
+        }
+    }
+
+    /// <summary>What layers take of a chunk's tokens, and its gradient, where a program names them.</summary>
+    private void LayerInputs(BlockProgram program, Chunk c, Round r, AccessMode mode)
+    {
+        long length = programs.LayerInputsSize.Value;
+        if (length == 0)
+        {
+            return;
+        }
+
+        if (Uses(program, Roles.LayerInputs))
+        {
+            Add(Roles.LayerInputs, new ObjectId(ObjectFamily.LayerInputs) { Chunk = c, Round = r }, 0, length, mode);
+        }
+
+        if (Uses(program, Roles.GradLayerInputs))
+        {
+            Accumulate(Roles.GradLayerInputs, new ObjectId(ObjectFamily.GradLayerInputs) { Chunk = c, Round = r }, 0, length);
         }
     }
 

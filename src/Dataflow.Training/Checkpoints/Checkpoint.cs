@@ -33,7 +33,7 @@ public sealed class Checkpoint : IDisposable
     // What sees and hears, and what predicts several tokens.
     private static readonly string[] s_others =
     [
-        "vision_tower.", "vision_model.", "visual.", "multi_modal_projector.", "audio_tower.", "mtp.",
+        "vision_tower.", "vision_model.", "visual.", "multi_modal_projector.", "audio_tower.", "embed_vision.", "embed_audio.", "mtp.",
     ];
 
     private readonly List<SafetensorsFile> _files;
@@ -146,9 +146,10 @@ public sealed class Checkpoint : IDisposable
         var found = wanted.Keys.Select(name => (Name: name, Tensor: Find(name))).Where(f => f.Tensor is not null)
             .ToDictionary(f => f.Name, f => f.Tensor!);
         var used = found.Values.Select(t => t.Name).ToHashSet();
+        var idle = NamedParameter.Idle(model).SelectMany(name => s_prefixes.Select(p => Prefixed(p, name))).ToHashSet();
         var missing = wanted.Keys.Where(name => !found.ContainsKey(name)).ToList();
         var unexpected = _tensors
-            .Keys.Where(name => !used.Contains(name) && !IsIgnored(name, model) && !IsOfQuantisation(name))
+            .Keys.Where(name => !used.Contains(name) && !idle.Contains(name) && !IsIgnored(name, model) && !IsOfQuantisation(name))
             .Where(name => ignored?.Invoke(name) != true)
             .Order(StringComparer.Ordinal)
             .ToList();

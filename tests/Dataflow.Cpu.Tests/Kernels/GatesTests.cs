@@ -141,4 +141,27 @@ public sealed class GatesTests : KernelTest
             df.AssertClose(Each(expected, (t, j, value) => value + before[t, j]));
         }
     }
+
+    [Theory]
+    [InlineData(Activation.GeluTanh, DType.Float32)]
+    [InlineData(Activation.GeluTanh, DType.BFloat16)]
+    [InlineData(Activation.Silu, DType.Float32)]
+    public void A_gated_input_and_its_gradients_agree_with_the_definition(Activation activation, DType type)
+    {
+        Tensor gate = New(19, 21, type).Random(1), x = New(19, 21, type, gap: 3).Random(2), dy = New(19, 21, type).Random(3);
+        Tensor y = New(19, 21, type).Poison(), dx = New(19, 21, type, gap: 3).Poison();
+        double[,] gates = gate.Values(), inputs = x.Values(), gradient = dy.Values();
+        double Of(double g) => activation == Activation.Silu
+            ? g / (1 + Math.Exp(-g))
+            : 0.5 * g * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (g + (0.044715 * g * g * g))));
+        double[,] Definition() => Each(inputs, (t, j, value) => value * Of(gates[t, j]));
+        InputGate.Forward(Team(), new() { Activation = activation, Gate = gate.T, Input = x.Wide, Y = y.T });
+        y.AssertClose(Definition());
+        double[,] dgate = Differences(gates, gradient, Definition), dinput = Differences(inputs, gradient, Definition);
+        InputGate.Backward(
+            Team(), new() { Activation = activation, Gradient = dy.T, Gate = gate.T, Input = x.Wide, GradInput = dx.Wide });
+        dy.AssertSameBits(y);
+        gate.AssertClose(dgate);
+        dx.AssertClose(dinput);
+    }
 }

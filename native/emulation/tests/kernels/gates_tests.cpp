@@ -261,3 +261,40 @@ TEST(ScaleMultipliesEachElementByTheFactor)
         check_scale<Bf16>(count);
     }
 }
+
+namespace
+{
+
+template <typename T> void check_input_gate(int rows, int columns)
+{
+    const int stride = columns + 5;
+    Numbers numbers(columns);
+    const size_t count = static_cast<size_t>(rows) * columns, wide = static_cast<size_t>(rows) * stride;
+    const std::vector<T> gate = numbers.many<T>(count, 2), x = numbers.many<T>(wide), dy = numbers.many<T>(count);
+    Array<T> device_gate(gate), device_x(x), y(count), gradient(dy), dx(std::vector<T>(wide, rounded<T>(0)));
+    const uint32_t grid = divided_up(static_cast<int>(count), 256);
+    kernel("input_gate", std::string("input_gate_swi_glu_forward_") + Type<T>::Name)
+        .run({grid}, {256}, 0, device_gate.device(), device_x.device(), y.device(), rows, columns, stride);
+    kernel("input_gate", std::string("input_gate_swi_glu_backward_") + Type<T>::Name)
+        .run({grid}, {256}, 0, gradient.device(), device_gate.device(), device_x.device(), dx.device(), rows, columns, stride);
+    const std::vector<T> forward = y.host(), again = gradient.host(), dgate = device_gate.host(), dinput = dx.host();
+    check_same(forward, again, "the gated input");
+    for (size_t i = 0; i < count; i++)
+    {
+        const size_t place = i / columns * stride + i % columns;
+        const Gate by = silu(to_float(gate[i]));
+        const double value = to_float(x[place]), g = to_float(dy[i]);
+        check_close(forward[i], by.value * value, std::fabs(value) * 4, 8, "y");
+        check_close(dgate[i], g * value * by.slope, std::fabs(g * value) * 4, 8, "gradient of the gate");
+        check_close(dinput[place], g * by.value, std::fabs(g) * 4, 8, "gradient of the input");
+    }
+}
+
+} // namespace
+
+TEST(InputGateTakesSomeColumnsOfAWiderInput)
+{
+    check_input_gate<float>(19, 21);
+    check_input_gate<Bf16>(19, 21);
+    check_input_gate<Bf16>(3, 256);
+}

@@ -4,7 +4,7 @@ namespace Dataflow.Model;
 
 /// <summary>
 /// The text models of Gemma 4: norms by w itself, values normed, full layers with heads and positions of their own, whose keys may be
-/// values, too; the last layers may share keys and values of those below; all that a layer leaves is multiplied by a number of its own.
+/// values, too; the last layers may share keys and values of those below; each may take a part of a table's row besides the stream; all that a layer leaves is multiplied by a number of its own.
 /// </summary>
 internal sealed class Gemma4 : ModelFamily
 {
@@ -13,6 +13,7 @@ internal sealed class Gemma4 : ModelFamily
     private const string SharedLayers = "num_kv_shared_layers";
     private const string PerLayerInput = "hidden_size_per_layer_input";
     private const string HasExperts = "enable_moe_block";
+    private const string Rows = "vocab_size_per_layer_input";
     private const string Sliding = "sliding_attention";
     private const string WindowKey = "sliding_window";
     private const string Full = "full_attention";
@@ -75,7 +76,7 @@ internal sealed class Gemma4 : ModelFamily
     protected override IEnumerable<(string Key, KeyUse Use)> Keys =>
         [
             .. Reads("attention_bias", "final_logit_softcapping", "global_head_dim", "num_global_key_value_heads", PerLayer),
-            .. Reads(KeysAreValues, SharedLayers, PerLayerInput, "use_double_wide_mlp", "vocab_size_per_layer_input"),
+            .. Reads(KeysAreValues, SharedLayers, PerLayerInput, "use_double_wide_mlp", Rows),
             .. Reads(HasExperts, "num_experts", "top_k_experts", "moe_intermediate_size"),
             ("use_bidirectional_attention", new KeyUse.RefusedUnless("only causal attention is supported", "false", "\"vision\"")),
             ("hidden_act", new KeyUse.Ignored("hidden_activation is what is read")),
@@ -134,9 +135,14 @@ internal sealed class Gemma4 : ModelFamily
         }
 
         int perLayer = fields.Has(PerLayerInput) ? fields.Int(PerLayerInput) : 0;
-        if (perLayer is not (0 or ModelConfigLimits.Unknown))
+        if (perLayer is < 0 and not ModelConfigLimits.Unknown || (long)perLayer * config.LayerCount > ModelConfigLimits.Dim)
         {
-            fields.Faults.Add($"{PerLayerInput} is {perLayer}, and embeddings of each layer are not supported yet");
+            fields.Faults.Add($"{PerLayerInput} of all layers together must be from 0 to {ModelConfigLimits.Dim}, found {perLayer} of each");
+        }
+
+        if (perLayer > 0 && fields.Int(Rows, absent: config.VocabSize) is var rows && rows != config.VocabSize)
+        {
+            fields.Faults.Add($"{Rows} is {rows} and vocab_size {config.VocabSize}, and tables of different lengths are not supported");
         }
 
         if (config.Pattern is { } pattern && config.LayerCount > 0)
@@ -154,6 +160,7 @@ internal sealed class Gemma4 : ModelFamily
             EmbeddingScale = Math.Sqrt(config.ModelDim),
             LogitSoftcap = fields.Has("final_logit_softcapping") ? fields.Double("final_logit_softcapping") : null,
             HasLayerScalars = true,
+            LayerInputDim = perLayer,
             Biases = LlamaBiases(fields),
         };
     }
