@@ -28,6 +28,10 @@ public sealed class CostModel
 
     private const double WideHead = 128;
 
+    // Our own attention of wider heads on a GPU does without tensor cores: it comes as near to the peak of fp32 as others to theirs, which is
+    // assumed until a GPU has said.
+    private const double WidestOfTensorCores = 256;
+
     // Of the time in which a CPU's other updates move the same bytes: codes of moments are looked up and searched for. From the shortest
     // times of bench/results/prediction.md; a profile that lacks the kernel was measured before calibration had it.
     private const double EightBitOnCpu = 2.5;
@@ -161,5 +165,6 @@ public sealed class CostModel
     // Wide heads come as near to the tensor cores' rate as products do, and no nearer.
     private double Attention(in KernelWork work, double share, double narrow) =>
         Math.Min(share * Math.Pow(narrow, Math.Log2(WideHead / work.Depth)), Math.Max(share, constants.Gemm))
+        * (profile.Kind == HardwareKind.Gpu && work.Depth > WidestOfTensorCores ? profile.PeakFlopsPerSecond(DType.Float32) / peak : 1)
         / ShortRows(work.Columns);
 }

@@ -52,29 +52,32 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
         var source = new NamedWeights(adapted, NamedWeights.InMemory(adapted, weights));
         var got = Gradients(golden, adapted, source);
         var whole = Gradients(golden, golden.Model, new MergedWeights(source));
+        var names = golden.File("gradients.safetensors").Keys.ToDictionary(GoldenCase.Alone);
         foreach (string a in got.Keys.Where(k => k.EndsWith(".lora_A.weight", StringComparison.Ordinal)))
         {
             string module = a[Prefix.Length..^".lora_A.weight".Length], b = $"{Prefix}{module}.lora_B.weight";
             var matrix = NamedParameter.All(golden.Model).Single(p => p.Name == module + ".weight");
             float[] gradient = Across(matrix, whole[matrix.Name]);
+            double bound = Math.Max(1e-5, 3 * golden.PyTorchError("pytorch_float32", "gradient_relative_l2", names[matrix.Name]));
             int rank = config.RankOf(module);
             if (dora)
             {
                 string m = $"{Prefix}{module}.lora_magnitude_vector";
                 float[] own = Across(matrix, weights[matrix.Name]);
-                Check(m, got[m], Rows(own, gradient, weights[a], weights[b], weights[m], config.ScaleOf(module)));
+                Check(m, got[m], Rows(own, gradient, weights[a], weights[b], weights[m], config.ScaleOf(module)), bound);
             }
 
             var (wantA, wantB) = Expected(gradient, weights[a], weights[b], rank, config.ScaleOf(module));
-            Check(a, got[a], wantA);
-            Check(b, got[b], wantB);
+            Check(a, got[a], wantA, bound);
+            Check(b, got[b], wantB, bound);
         }
     }
 
-    private static void Check(string tensor, float[] got, float[] want)
+    // As a family's gradients are held: to 1e-5, or to three times PyTorch's own error of the matrix.
+    private static void Check(string tensor, float[] got, float[] want, double bound)
     {
         double error = GoldenCase.RelativeL2(got, want);
-        Assert.True(error <= 1e-5, $"{tensor}: relative error {error:g3}");
+        Assert.True(error <= bound, $"{tensor}: relative error {error:g3}, bound {bound:g3}");
     }
 
     private static (float[] A, float[] B) Expected(float[] gradient, float[] a, float[] b, int rank, double scale)

@@ -76,6 +76,13 @@ public class CostModelTests
     }
 
     [Fact]
+    public void Heads_wider_than_tensor_cores_take_are_as_fast_as_fp32()
+    {
+        double Seconds(double headDim) => H100.Seconds(KernelWork.Attention(true, 16384 * 8192.0, 16384, 4096, headDim));
+        Assert.InRange(Seconds(512) / Seconds(256), 10, 20);
+    }
+
+    [Fact]
     public void A_measured_rate_counts_more_than_constants_and_the_launch_comes_on_top()
     {
         var profile = Checkout.Profile("h100-sxm");
