@@ -64,6 +64,23 @@ public class InputMutationTests(ITestOutputHelper output)
 
     [Fact]
     [Trait("Soak", "true")]
+    public void Run_files()
+    {
+        var command = TrainVerb.Command();
+        Campaign(
+            Encoding.UTF8.GetBytes(
+                """
+                { "model": "nano", "seqlen": 64, "data": ["a", "b"], "lr": 2e-3, "steps": 4, "schedule": cosine, "no-cache": true,
+                "schedule-options": {"floor": 0.05}, "lora-rank-pattern": {"q_proj": 8}, "recorded": {"plan": "00", "resumed": [{"a": 1}]} }
+                """
+            ),
+            200,
+            file => RunFileCommandLine.Complete(RunFile.Read(file), command.Parse([file]))
+        );
+    }
+
+    [Fact]
+    [Trait("Soak", "true")]
     public void Cached_plans()
     {
         using var scratch = new ScratchFolder();

@@ -55,7 +55,7 @@ public sealed record RunDescription(IReadOnlyList<RunSetting> Settings, JsonObje
 
         foreach (var (name, value) in effective.Where(s => !SavedSettings.NoOptions.Contains(s.Key)))
         {
-            Add(name, value.Split(CorpusValues.Between), SettingOrigin.Default);
+            Add(name, value.Split(CorpusValues.Between), said.Count > 0 ? SettingOrigin.Default : SettingOrigin.Program);
         }
 
         foreach (var (name, value) in Planned(plan, by, settings.Plan.Device))

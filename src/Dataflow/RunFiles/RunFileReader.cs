@@ -122,9 +122,17 @@ internal sealed class RunFileReader
 
     private ParsingEvent Next()
     {
-        while (events.MoveNext() && events.Current is Comment)
+        try
         {
-            // says nothing
+            while (events.MoveNext() && events.Current is Comment)
+            {
+                // says nothing
+            }
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or FormatException or OverflowException)
+        {
+            // What the library does not expect, as half of a character that has two.
+            throw new UserErrorException($"{path} is neither YAML nor JSON behind line {events.Current?.End.Line ?? 1}");
         }
 
         return events.Current ?? throw new UserErrorException($"{path} ends in its middle");

@@ -9,6 +9,9 @@ public enum SettingOrigin
     /// <summary>Nobody: the planner chose it for this machine and these budgets.</summary>
     Planned,
 
+    /// <summary>The program that runs it, by the library: what it left to the library is not told apart.</summary>
+    Program,
+
     /// <summary>The command line.</summary>
     CommandLine,
 
@@ -30,6 +33,7 @@ public sealed record RunSetting(string Name, IReadOnlyList<string> Values, Setti
     {
         SettingOrigin.Default => "default",
         SettingOrigin.Planned => "planned",
+        SettingOrigin.Program => "program",
         SettingOrigin.CommandLine => "command line",
         SettingOrigin.RunFile => "run file",
         _ => "saved run",
