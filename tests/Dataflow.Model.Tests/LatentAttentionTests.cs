@@ -115,6 +115,9 @@ public class LatentAttentionTests
     [InlineData("{", "{\"attention_bias\": true, ", "attention_bias is true, and biases are not supported")]
     [InlineData("{", "{\"moe_layer_freq\": 2, ", "moe_layer_freq is 2, and all layers behind the first ones have experts")]
     [InlineData("{", "{\"scoring_func\": \"sigmoid\", ", "scoring_func is sigmoid, and experts of deepseek_v2 are chosen otherwise")]
+    [InlineData("\"kv_lora_rank\": 16", "\"kv_lora_rank\": null", "kv_lora_rank is null, and deepseek_v2 models need a value or "
+        + "no such key")]
+    [InlineData("\"n_group\": 4", "\"n_group\": null", "n_group is missing")]
     [InlineData("{", "{\"head_dim\": 24, ", "head_dim is 24, and qk_rope_head_dim is 8; leave head_dim out")]
     [InlineData("{", "{\"qk_head_dim\": 16, ", "qk_head_dim is 16, and qk_nope_head_dim + qk_rope_head_dim is 24; leave qk_head_dim out")]
     [InlineData("{", "{\"max_position_embeddings\": 64, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, ",

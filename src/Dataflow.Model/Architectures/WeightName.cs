@@ -21,7 +21,7 @@ public enum WeightName
     /// <summary>[head_dim], of each key head; only in models with QK-norm.</summary>
     KNorm,
 
-    /// <summary>[D, n_heads x head_dim].</summary>
+    /// <summary>[D, n_heads x head_dim], or of the width of values where these are narrower.</summary>
     AttentionOut,
 
     /// <summary>[D], before the feed-forward network.</summary>

@@ -16,7 +16,10 @@ public enum SaveSet
     /// <summary>Attention output and its logsumexp.</summary>
     Attention = 2,
 
-    /// <summary>The rotated query; with QK-norm the raw Q|K|V product from which it follows.</summary>
+    /// <summary>
+    /// The rotated query; with QK-norm the raw Q|K|V product from which it follows; with latent attention the narrow vectors besides, from
+    /// which keys and values follow.
+    /// </summary>
     Query = 4,
 
     /// <summary>Residual stream after attention.</summary>

@@ -30,7 +30,7 @@ public enum TensorName
     Norm1,
     /// <summary>[T] fp32 reciprocal root mean square.</summary>
     Rstd1,
-    /// <summary>[T, q + 2 kv] raw projections; [T, q] in layers that share keys and values.</summary>
+    /// <summary>[T, q + 2 kv] raw projections; [T, q] where keys and values are shared or latent.</summary>
     Qkv,
     /// <summary>[T, q] rotated queries.</summary>
     Query,

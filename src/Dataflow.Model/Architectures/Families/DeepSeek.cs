@@ -8,9 +8,17 @@ namespace Dataflow.Model;
 /// </summary>
 internal abstract class DeepSeek : ModelFamily
 {
-    // By file.
+    private const string QueryRank = "q_lora_rank";
     private const string PlainDim = "qk_nope_head_dim";
     private const string RotatedDim = "qk_rope_head_dim";
+
+    private static readonly string[] s_numbers =
+    [
+        "kv_lora_rank", PlainDim, RotatedDim, "v_head_dim", "qk_head_dim", "first_k_dense_replace", "n_routed_experts", "num_experts",
+        "num_local_experts", "n_shared_experts", "num_experts_per_tok", "moe_intermediate_size", "norm_topk_prob", "routed_scaling_factor",
+    ];
+
+    private static readonly string[] s_groups = ["n_group", "topk_group"];
 
     /// <inheritdoc/>
     public override int? HeadDim => 64;
@@ -18,10 +26,7 @@ internal abstract class DeepSeek : ModelFamily
     /// <inheritdoc/>
     protected override IEnumerable<(string Key, KeyUse Use)> Keys =>
         [
-            .. Reads("q_lora_rank", "kv_lora_rank", PlainDim, RotatedDim, "v_head_dim", "qk_head_dim", "first_k_dense_replace"),
-            .. Reads("n_routed_experts", "num_experts", "num_local_experts", "n_shared_experts", "num_experts_per_tok"),
-            .. Reads("moe_intermediate_size", "n_group", "topk_group", "topk_method", "norm_topk_prob", "routed_scaling_factor"),
-            .. Reads("num_nextn_predict_layers"),
+            .. Reads([QueryRank, "topk_method", "num_nextn_predict_layers", .. s_numbers, .. s_groups]),
             ("scoring_func", new KeyUse.RefusedUnless($"experts of {Type} are chosen otherwise", $"\"{Scoring}\"")),
             ("moe_layer_freq", new KeyUse.RefusedUnless("all layers behind the first ones have experts", "1")),
             ("num_key_value_heads", new KeyUse.Ignored("all heads have keys and values of their own")),
@@ -65,11 +70,16 @@ internal abstract class DeepSeek : ModelFamily
     public override ModelConfig Complete(ModelConfig config, JsonFields fields)
     {
         var latent = new LatentAttention(
-            fields.IsNull("q_lora_rank") ? null : fields.Int("q_lora_rank", absent: 1536),
+            fields.IsNull(QueryRank) ? null : fields.Int(QueryRank, absent: 1536),
             fields.Int("kv_lora_rank", absent: 512),
             fields.Int(PlainDim, absent: 128),
             fields.Int(RotatedDim, absent: 64),
             fields.Int("v_head_dim", absent: 128));
+        foreach (string key in s_numbers.Concat(NeedsGroups ? s_groups : []).Where(fields.IsNull))
+        {
+            fields.Faults.Add($"{key} is null, and {Type} models need a value or no such key");
+        }
+
         bool known = latent is { PlainDim: > 0 and <= ModelConfigLimits.Dim, RotatedDim: > 0 and <= ModelConfigLimits.Dim };
         if (known)
         {
@@ -94,6 +104,9 @@ internal abstract class DeepSeek : ModelFamily
             LayersBeyond = Math.Max(0, fields.Int("num_nextn_predict_layers", absent: 0)),
         };
     }
+
+    /// <summary>Experts always lie in groups.</summary>
+    protected abstract bool NeedsGroups { get; }
 
     /// <summary>In files, pairs that are turned are neighbours.</summary>
     protected virtual bool RotatesNeighbours(JsonFields fields) => true;
@@ -142,6 +155,9 @@ internal sealed class DeepSeekV2 : DeepSeek
 
     /// <inheritdoc/>
     protected override string Scoring => "softmax";
+
+    /// <inheritdoc/>
+    protected override bool NeedsGroups => false;
 
     /// <inheritdoc/>
     protected override int DenseLayers => 0;
@@ -198,6 +214,9 @@ internal sealed class DeepSeekV3 : DeepSeek
 
     /// <inheritdoc/>
     protected override string Scoring => "sigmoid";
+
+    /// <inheritdoc/>
+    protected override bool NeedsGroups => true;
 
     /// <inheritdoc/>
     protected override int DenseLayers => 3;
