@@ -1,12 +1,12 @@
 // The products of experts: rows lie one behind the other by expert, first [experts + 1] int32 says where each expert's begin. Which tile of
 // rows is whose is looked up on the device: a launch has as many blocks as there may be tiles, and those without one end at once.
 //
-// grouped_gemm_<nt|nn>_<f32|bf16>[_unaligned]: c [rows, columns] = scale a op(b), overwritten; a [rows, depth]; an expert's b is
-//   [columns, depth] (nt) or [depth, columns] (nn), one expert behind the other.
+// grouped_gemm_<nt|nn>_<f32|bf16>[_unaligned]: c [rows, columns] (+)= scale a op(b), overwritten or added to; a [rows, depth]; an expert's
+// b is [columns, depth] (nt) or [depth, columns] (nn), one expert behind the other. Rows of a and c may be parts of longer ones.
 //   grid (ceil(columns / Tile), most tiles of rows), most = floor(rows / Tile) + experts; block 256; Tile is 64, or 128 where there are
 //   tensor cores (bf16); no dynamic shared memory, or 32,768 bytes there.
 // grouped_gemm_tn_<f32|bf16|bf16_f32>[_unaligned]: an expert's c [height, columns] (+)= scale a^T b over its rows, 0 where it has none
-//   and nothing is added to; a [rows, height], b [rows, columns], c of their type or fp32.
+//   and nothing is added to; a [rows, height], b [rows, columns], whose rows may be parts of longer ones, c of their type or fp32.
 //   grid (ceil(columns / Tile), ceil(height / Tile), experts); otherwise as above.
 // Products are added in fp32 in ascending order of what is summed over, a row's sums do not depend on where in a tile it is; the result is
 // rounded once. Rows start on 16 bytes, but for the entry points ending in _unaligned.
@@ -276,7 +276,8 @@ DEVICE void multiply(const Side<T>& a, const Side<T>& b, int32 depth, C* c, int6
 DEVICE int32 within(int32 first, int32 count, int32 most) { return count - first < most ? count - first : most; }
 
 template <bool Tensor, bool SumsRowsOfB, typename T>
-DEVICE void over_rows(const T* a, const T* b, const int32* first, T* c, int32 experts, int32 columns, int32 depth, float scale)
+DEVICE void over_rows(const T* a, const T* b, const int32* first, T* c, int32 experts, int32 columns, int32 depth, int64 stride_a,
+    int64 stride_c, float scale, int32 adds)
 {
     const int32 tile = Tensor ? Tile : PlainTile;
     const Group group = group_of(first, experts, blockIdx.y, tile);
@@ -287,14 +288,15 @@ DEVICE void over_rows(const T* a, const T* b, const int32* first, T* c, int32 ex
 
     const int32 column = blockIdx.x * tile;
     const int64 matrix = (int64)group.expert * columns * depth;
-    const Side<T> of_a{a + (int64)group.first * depth, depth, false, group.rows};
+    const Side<T> of_a{a + group.first * stride_a, stride_a, false, group.rows};
     const Side<T> of_b{b + matrix + (SumsRowsOfB ? column : (int64)column * depth), SumsRowsOfB ? columns : depth, SumsRowsOfB,
         within(column, columns, tile)};
-    multiply<Tensor, false, SumsRowsOfB>(of_a, of_b, depth, c + (int64)group.first * columns + column, columns, scale, false);
+    multiply<Tensor, false, SumsRowsOfB>(of_a, of_b, depth, c + group.first * stride_c + column, stride_c, scale, adds != 0);
 }
 
 template <bool Tensor, typename T, typename C>
-DEVICE void over_experts(const T* a, const T* b, const int32* first, C* c, int32 height, int32 columns, float scale, int32 adds)
+DEVICE void over_experts(const T* a, const T* b, const int32* first, C* c, int32 height, int32 columns, int64 stride_a, int64 stride_b,
+    float scale, int32 adds)
 {
     const int32 tile = Tensor ? Tile : PlainTile;
     const int32 row = blockIdx.y * tile;
@@ -306,17 +308,17 @@ DEVICE void over_experts(const T* a, const T* b, const int32* first, C* c, int32
         return;
     }
 
-    const Side<T> of_a{a + (int64)begin * height + row, height, true, within(row, height, tile)};
-    const Side<T> of_b{b + (int64)begin * columns + column, columns, true, within(column, columns, tile)};
+    const Side<T> of_a{a + begin * stride_a + row, stride_a, true, within(row, height, tile)};
+    const Side<T> of_b{b + begin * stride_b + column, stride_b, true, within(column, columns, tile)};
     C* to = c + ((int64)blockIdx.z * height + row) * columns + column;
     multiply<Tensor, true, true>(of_a, of_b, depth, to, columns, scale, adds != 0);
 }
 
 #define OVER_ROWS(name, Tensor, SumsRowsOfB, T)                                                                                    \
     extern "C" __global__ void __launch_bounds__(256) name(const T* a, const T* b, const int32* first, T* c, int32 experts,        \
-        int32 columns, int32 depth, float scale)                                                                                   \
+        int32 columns, int32 depth, int64 stride_a, int64 stride_c, float scale, int32 adds)                                       \
     {                                                                                                                              \
-        over_rows<Tensor, SumsRowsOfB>(a, b, first, c, experts, columns, depth, scale);                                            \
+        over_rows<Tensor, SumsRowsOfB>(a, b, first, c, experts, columns, depth, stride_a, stride_c, scale, adds);                  \
     }                                                                                                                              \
     EXPORT_KERNEL(name)
 
@@ -329,9 +331,9 @@ OVER_ROWS(grouped_gemm_nn_bf16_unaligned, false, true, bf16)
 
 #define OVER_EXPERTS(name, Tensor, T, C)                                                                                           \
     extern "C" __global__ void __launch_bounds__(256) name(const T* a, const T* b, const int32* first, C* c, int32 height,         \
-        int32 columns, float scale, int32 adds)                                                                                    \
+        int32 columns, int64 stride_a, int64 stride_b, float scale, int32 adds)                                                    \
     {                                                                                                                              \
-        over_experts<Tensor>(a, b, first, c, height, columns, scale, adds);                                                        \
+        over_experts<Tensor>(a, b, first, c, height, columns, stride_a, stride_b, scale, adds);                                    \
     }                                                                                                                              \
     EXPORT_KERNEL(name)
 

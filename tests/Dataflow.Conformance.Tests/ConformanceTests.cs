@@ -26,6 +26,8 @@ public sealed class StateTests : StateConformance<SelectedDevice>;
 
 public sealed class ExpertTests : ExpertConformance<SelectedDevice>;
 
+public sealed class ExpertAdapterTests : ExpertAdapterConformance<SelectedDevice>;
+
 public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;
 
 public sealed class FamilyTests : FamilyConformance<SelectedDevice>;

@@ -39,6 +39,20 @@ internal sealed class NamedWeights(ModelConfig model, IReadOnlyDictionary<string
         foreach (var tensor in WeightNames.Enumerate(model))
         {
             float[] from = stored[tensor.Name], to = new float[from.Length];
+            if (tensor.Part.IsSideBySide)
+            {
+                // [rows, columns x count] to [count, rows, columns].
+                int count = tensor.Part.Stack, height = (int)tensor.Shape[0], width = (int)tensor.Shape[1] / count;
+                for (int i = 0; i < from.Length; i++)
+                {
+                    int row = i / width % height, column = i % width, matrix = i / width / height;
+                    to[i] = from[((((tensor.Part.Order?.Rows[row] ?? row) * width) + column) * count) + matrix];
+                }
+
+                memory[tensor.Name] = to;
+                continue;
+            }
+
             bool stacked = tensor.Part.Stack > 1;
             int rows = tensor.Part.Order?.Rows.Length ?? (int)tensor.Shape[(stacked ? 1 : 0) + (tensor.Part.IsTransposed ? 1 : 0)];
             int columns = from.Length / rows / tensor.Part.Stack;

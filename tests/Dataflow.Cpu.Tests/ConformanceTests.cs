@@ -75,6 +75,8 @@ public sealed class AdapterTests : AdapterConformance<CpuDevices>;
 [Trait("Slow", "true")]
 public sealed class AdapterFamilyTests : AdapterFamilyConformance<CpuDevices>;
 
+public sealed class ExpertAdapterTests : ExpertAdapterConformance<CpuDevices>;
+
 [Trait("Slow", "true")]
 public sealed class AdapterDropoutTests : AdapterDropoutConformance<CpuDevices>;
 

@@ -111,6 +111,9 @@ public sealed class AdapterTests : AdapterConformance<EmulatedDevices>;
 public sealed class AdapterFamilyTests : AdapterFamilyConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+public sealed class ExpertAdapterTests : ExpertAdapterConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
 public sealed class AdapterDropoutTests : AdapterDropoutConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]

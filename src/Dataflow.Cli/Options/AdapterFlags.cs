@@ -36,6 +36,12 @@ internal sealed class AdapterFlags
             + $"of the layers [default: {ModuleNames.AllLinearName}]",
         ModuleNames.Parse
     );
+    private readonly Option<string[]?> parameters = Declare.Several(
+        "--lora-parameters",
+        "NAME",
+        "and of tensors that hold the matrices of all experts, as mlp.experts.down_proj; may be given again",
+        t => t
+    );
     private readonly Option<ModuleNames?> excluded = Declare.Option<ModuleNames?>(
         "--lora-exclude", "MODULES", "and what it is not of, likewise", ModuleNames.Parse);
     private readonly Option<int[]?> layers = Declare.Option<int[]?>(
@@ -104,7 +110,8 @@ internal sealed class AdapterFlags
             : null;
     }
 
-    private Option[] New => [rank, alpha, targets, excluded, layers, layersPattern, ranks, alphas, saved, dropout, rsLora, dora];
+    private Option[] New =>
+        [rank, alpha, targets, parameters, excluded, layers, layersPattern, ranks, alphas, saved, dropout, rsLora, dora];
 
     private AdapterConfig Config(ParseResult parsed)
     {
@@ -114,6 +121,7 @@ internal sealed class AdapterFlags
             Rank = wanted,
             Alpha = parsed.GetValue(alpha) is { } given ? Decimal(given) : wanted,
             Targets = parsed.GetValue(targets) ?? ModuleNames.AllLinear,
+            TargetParameters = [.. parsed.GetValue(parameters) ?? []],
             Excluded = parsed.GetValue(excluded),
             Layers = [.. parsed.GetValue(layers) ?? []],
             LayersPattern = parsed.GetValue(layersPattern) is { } pattern ? [pattern] : [],

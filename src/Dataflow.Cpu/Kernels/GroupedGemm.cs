@@ -9,7 +9,7 @@ namespace Dataflow.Cpu.Kernels;
 /// </summary>
 public static unsafe class GroupedGemm
 {
-    /// <summary>c = scale a op(b), of each expert.</summary>
+    /// <summary>c (+)= scale a op(b), of each expert.</summary>
     /// <exception cref="ArgumentException">The shapes do not fit, or the rows of experts do not follow each other to the last.</exception>
     public static void Run(ThreadTeam team, in GroupedGemmArguments call)
     {
@@ -21,13 +21,14 @@ public static unsafe class GroupedGemm
             int rows = first[e + 1] - first[e];
             if (rows > 0)
             {
+                Matrix to = c.RowRange(first[e], rows);
                 Gemm.Run(
                     team,
                     a.RowRange(first[e], rows),
                     Transpose.No,
                     b.RowRange(e * height, height),
                     call.TransposeB,
-                    new GemmResult(c.RowRange(first[e], rows), Scale: call.Scale)
+                    new GemmResult(to, call.Accumulate ? to : null, Scale: call.Scale)
                 );
             }
         }

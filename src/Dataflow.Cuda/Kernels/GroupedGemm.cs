@@ -24,26 +24,29 @@ internal sealed class GroupedGemm(KernelLibrary library)
     /// <inheritdoc cref="IKernels.GroupedGemm"/>
     public void Run(CudaStream stream, in GroupedGemmArguments call)
     {
-        bool aligned = IsAligned(call.A.Type, call.A.Columns) && IsAligned(call.C.Type, call.C.Columns);
+        bool aligned = Starts(call.A) && Starts(call.C) && IsAligned(call.A.Type, call.A.Columns) && IsAligned(call.C.Type, call.C.Columns);
         var forms = call.TransposeB == Transpose.Yes ? forward : inputGradient;
         int tile = TileOf(call.A.Type, aligned);
         var grid = new Extent((int)Up(call.C.Columns, tile), (call.A.Rows / tile) + call.Experts);
         forms[call.A.Type, aligned].Launch(
             stream, Shape(grid, tile), At(call.A), At(call.B), At(call.ExpertRows), At(call.C), call.Experts, call.C.Columns,
-            call.A.Columns, call.Scale);
+            call.A.Columns, (long)call.A.Stride, (long)call.C.Stride, call.Scale, call.Accumulate ? 1 : 0);
     }
 
     /// <inheritdoc cref="IKernels.GroupedGemmWeightGradient"/>
     public void WeightGradient(CudaStream stream, in GroupedGemmWeightGradientArguments call)
     {
-        bool aligned = IsAligned(call.A.Type, call.A.Columns) && IsAligned(call.B.Type, call.B.Columns);
+        bool aligned = Starts(call.A) && Starts(call.B) && IsAligned(call.A.Type, call.A.Columns) && IsAligned(call.B.Type, call.B.Columns);
         var forms = call.C.Type == DType.Float32 ? wideWeightGradient : weightGradient;
         int tile = TileOf(call.A.Type, aligned);
         var grid = new Extent((int)Up(call.B.Columns, tile), (int)Up(call.A.Columns, tile), call.Experts);
         forms[call.A.Type, aligned].Launch(
-            stream, Shape(grid, tile), At(call.A), At(call.B), At(call.ExpertRows), At(call.C), call.A.Columns, call.B.Columns, call.Scale,
-            call.Accumulate ? 1 : 0);
+            stream, Shape(grid, tile), At(call.A), At(call.B), At(call.ExpertRows), At(call.C), call.A.Columns, call.B.Columns,
+            (long)call.A.Stride, (long)call.B.Stride, call.Scale, call.Accumulate ? 1 : 0);
     }
+
+    /// <summary>Every row starts on 16 bytes.</summary>
+    private static bool Starts(in Runtime.Tensor tensor) => tensor.Address % 16 == 0 && IsAligned(tensor.Type, tensor.Stride);
 
     /// <summary>Tensor cores take bf16 whose rows start on 16 bytes; plain products take any.</summary>
     private static int TileOf(DType type, bool aligned) => type == DType.BFloat16 && aligned ? TensorTile : PlainTile;

@@ -16,8 +16,20 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
     /// <summary>The share of A's inputs that training leaves out.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>Rows of the whole matrix.</summary>
+    /// <summary>Rows of the whole matrix; of experts those of one.</summary>
     public required long MatrixRows { get; init; }
+
+    /// <summary>
+    /// Of experts, how many: rows and ranks are those of one of them, and so of each, and A and B have those of one expert behind the
+    /// other. 0: the matrix is that of no expert.
+    /// </summary>
+    public int Experts { get; init; }
+
+    /// <summary>
+    /// A checkpoint has one tensor of all experts, and an adapter's file one A and one B: the name of the module that they are of. Null:
+    /// each of the checkpoint's tensors has its own.
+    /// </summary>
+    public string? Stack { get; init; }
 
     /// <summary>What kernels multiply by.</summary>
     public float Scale => (float)ExactScale;
@@ -40,6 +52,9 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
             (WeightName.RecurrenceOut, _) => WeightName.RecurrenceOutB,
             (WeightName.ConvolutionIn, _) => WeightName.ConvolutionInB,
             (WeightName.ConvolutionOut, _) => WeightName.ConvolutionOutB,
+            (WeightName.ExpertGateUp, 0) => WeightName.ExpertGateB,
+            (WeightName.ExpertGateUp, 1) => WeightName.ExpertUpB,
+            (WeightName.ExpertDown, _) => WeightName.ExpertDownB,
             (WeightName.HeadMatrix, _) => WeightName.HeadB,
             (WeightName.EmbeddingTable, _) => WeightName.EmbeddingB,
             _ => throw new InvalidOperationException($"{Matrix} has no adapter"),
@@ -71,6 +86,8 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
             WeightName.RecurrenceOut => WeightName.RecurrenceOutA,
             WeightName.ConvolutionIn => WeightName.ConvolutionInA,
             WeightName.ConvolutionOut => WeightName.ConvolutionOutA,
+            WeightName.ExpertGateUp => WeightName.ExpertGateUpA,
+            WeightName.ExpertDown => WeightName.ExpertDownA,
             WeightName.HeadMatrix => WeightName.HeadA,
             WeightName.EmbeddingTable => WeightName.EmbeddingA,
             _ => throw new InvalidOperationException($"{matrix} has no adapter"),
@@ -84,7 +101,10 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
     public static bool IsOfState(WeightName matrix) =>
         matrix is WeightName.RecurrenceIn or WeightName.RecurrenceOut or WeightName.ConvolutionIn or WeightName.ConvolutionOut;
 
+    /// <summary>The matrices of experts.</summary>
+    public static bool IsOfExperts(WeightName matrix) => matrix is WeightName.ExpertGateUp or WeightName.ExpertDown;
+
     /// <summary>Matrices that may have one.</summary>
     public static bool MayAdapt(WeightName matrix) =>
-        MayAdaptInLayer(matrix) || matrix is WeightName.HeadMatrix or WeightName.EmbeddingTable;
+        MayAdaptInLayer(matrix) || IsOfExperts(matrix) || matrix is WeightName.HeadMatrix or WeightName.EmbeddingTable;
 }

@@ -26,6 +26,8 @@ internal static partial class AdapterCalls
                     {
                         GemmInputGradientCall c => InputGradients(c, adapter.Of(MatrixOf(c.B))),
                         GemmWeightGradientCall c => [c, .. WeightGradients(c, adapter.Of(MatrixOf(c.C)))],
+                        GroupedGemmInputGradientCall c => [c, .. InputGradients(c, adapter.Of(c.B.Weight))],
+                        GroupedGemmWeightGradientCall c => [c, .. WeightGradients(c, adapter.Of(c.C.Weight))],
                         _ => [call],
                     }
                 ),
@@ -33,6 +35,11 @@ internal static partial class AdapterCalls
 
     private static IEnumerable<KernelCall> Followed(LayerAdapter adapter, KernelCall call)
     {
+        if (call is GroupedGemmForwardCall ofExperts)
+        {
+            return LowRankProducts(ofExperts, adapter.Of(ofExperts.B.Weight)).Prepend(ofExperts);
+        }
+
         if (call is not GemmForwardCall product || adapter.Of(MatrixOf(product.B)) is not [var first, ..] parts)
         {
             return [call];

@@ -21,6 +21,12 @@ public sealed record AdapterConfig
     /// <summary>The modules that have an A and a B.</summary>
     public required ModuleNames Targets { get; init; }
 
+    /// <summary>
+    /// Tensors that hold the matrices of all experts and have an A and a B: whole names, or their endings after a dot, as
+    /// "mlp.experts.down_proj".
+    /// </summary>
+    public ImmutableArray<string> TargetParameters { get; init; } = [];
+
     /// <summary>Modules that have none although they are targets.</summary>
     public ModuleNames? Excluded { get; init; }
 
@@ -75,6 +81,10 @@ public sealed record AdapterConfig
 
         return Targets.Mean(module) && (Layers.IsEmpty || (LayerOf(module) is { } layer && Layers.Contains(layer)));
     }
+
+    /// <summary>Whether a tensor that holds the matrices of all experts has an A and a B.</summary>
+    public bool MeansParameter(string name) =>
+        TargetParameters.Any(p => name == p || name.EndsWith("." + p, StringComparison.Ordinal));
 
     /// <summary>Whether a module, or one that it is in, is trained as a whole.</summary>
     public bool Saves(string module)

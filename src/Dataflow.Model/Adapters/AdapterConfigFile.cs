@@ -18,6 +18,7 @@ public static class AdapterConfigFile
     [
         "r", "lora_alpha", "target_modules", "exclude_modules", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora",
         "layers_to_transform", "layers_pattern", "modules_to_save", "lora_dropout", "peft_type", "bias", "init_lora_weights",
+        "target_parameters",
     ];
 
     // How it was made, how it is run elsewhere, or what follows from the model.
@@ -74,6 +75,7 @@ public static class AdapterConfigFile
             Rank = rank,
             Alpha = fields.Double("lora_alpha"),
             Targets = Modules(fields, "target_modules") ?? ModuleNames.List([]),
+            TargetParameters = [.. Strings(fields, "target_parameters")],
             Excluded = Modules(fields, "exclude_modules"),
             RankPattern = Numbers(fields, "rank_pattern"),
             AlphaPattern = Numbers(fields, "alpha_pattern"),
@@ -84,7 +86,7 @@ public static class AdapterConfigFile
             ModulesToSave = [.. Strings(fields, "modules_to_save")],
             Dropout = fields.Double("lora_dropout", 0),
         };
-        fields.Faults.AddRange(Faults(config, fields.Has("target_modules")));
+        fields.Faults.AddRange(Faults(config, fields.Has("target_modules") || !config.TargetParameters.IsEmpty));
         return fields.Faults.Count == 0
             ? config
             : throw new UserErrorException($"{source} cannot be used: {string.Join("; ", fields.Faults.Distinct())}");
@@ -109,7 +111,7 @@ public static class AdapterConfigFile
             yield return $"lora_dropout must be from 0 to below 1, found {config.Dropout}";
         }
 
-        if (!hasTargets || config.Targets is { Pattern: null, Names.IsEmpty: true })
+        if (!hasTargets || (config.Targets is { Pattern: null, Names.IsEmpty: true } && config.TargetParameters.IsEmpty))
         {
             yield return "target_modules must name modules";
         }
@@ -234,6 +236,7 @@ public static class AdapterConfigFile
         json.WriteNumber("r", config.Rank);
         json.WriteNumber("lora_alpha", config.Alpha);
         Write(json, "target_modules", config.Targets);
+        WriteList(json, "target_parameters", config.TargetParameters, json.WriteStringValue);
         Write(json, "exclude_modules", config.Excluded);
         Write(json, "rank_pattern", config.RankPattern, all);
         Write(json, "alpha_pattern", config.AlphaPattern, all);

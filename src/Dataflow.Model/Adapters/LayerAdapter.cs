@@ -58,6 +58,16 @@ public sealed class LayerAdapter : IEquatable<LayerAdapter>
             yield break;
         }
 
+        if (parts[0].Experts > 0)
+        {
+            foreach (var parameter in ExpertParameters(matrix, parts))
+            {
+                yield return parameter with { Group = matrix.Group };
+            }
+
+            yield break;
+        }
+
         NamedRows[] rows = [.. parts.Select(p => new NamedRows($"{NameOf(matrix, p)}.lora_A{Weight}", p.Rank))];
         yield return ParameterSpec.Matrix(AdaptedRows.NameOfA(matrix.Name), matrix.Columns, InitialValues.FanIn(matrix.Columns), rows) with
         {
@@ -73,6 +83,33 @@ public sealed class LayerAdapter : IEquatable<LayerAdapter>
                 var lengths = new NamedRows($"{NameOf(matrix, part)}.lora_magnitude_vector", part.Rows, order);
                 yield return ParameterSpec.Vector(part.Magnitude, InitialValues.One, lengths) with { Group = matrix.Group };
             }
+        }
+    }
+
+    private static IEnumerable<ParameterSpec> ExpertParameters(ParameterSpec matrix, ImmutableArray<AdaptedRows> parts)
+    {
+        var (a, initial, experts) = (parts[0].A, InitialValues.FanIn(matrix.Columns), Enumerable.Range(0, parts[0].Experts));
+        if (parts is [{ Stack: { } module } stack])
+        {
+            // Columns of B are by rank, and of one rank by expert.
+            string name = Prefix + module;
+            var order = matrix.Parts[0].Order;
+            yield return ParameterSpec.Matrix(a, matrix.Columns, initial, ($"{name}.lora_A{Weight}", (long)stack.Experts * stack.Rank));
+            yield return ParameterSpec.SideBySide(
+                stack.B, stack.Experts, stack.Rank, InitialValues.Zero, new($"{name}.lora_B{Weight}", stack.Rows, order));
+            yield break;
+        }
+
+        int ofExpert = matrix.Parts.Length / parts[0].Experts;
+        string NameOfExpert(int expert, in AdaptedRows part) =>
+            Prefix + ModuleOf(matrix.Parts[(expert * ofExpert) + part.Part].CheckpointName);
+        NamedRows[] down =
+            [.. experts.SelectMany(e => parts.Select(p => new NamedRows($"{NameOfExpert(e, p)}.lora_A{Weight}", p.Rank)))];
+        yield return ParameterSpec.Matrix(a, matrix.Columns, initial, down);
+        foreach (var part in parts)
+        {
+            NamedRows[] up = [.. experts.Select(e => new NamedRows($"{NameOfExpert(e, part)}.lora_B{Weight}", part.Rows))];
+            yield return ParameterSpec.Matrix(part.B, part.Rank, InitialValues.Zero, up);
         }
     }
 

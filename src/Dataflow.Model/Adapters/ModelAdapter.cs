@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Dataflow.Model;
 
 /// <summary>An adapter of one model: which of its matrices have an A and a B, and what of the model is trained as a whole.</summary>
-public sealed class ModelAdapter : IEquatable<ModelAdapter>
+public sealed partial class ModelAdapter : IEquatable<ModelAdapter>
 {
     private readonly ImmutableArray<LayerAdapter?> layers;
 
@@ -42,6 +42,13 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         var all = NamedParameter.All(model).ToList();
         var saved = all.Where(p => Saves(config, p)).ToList();
         var targets = all.Concat(TiedHead(model)).Where(p => IsTarget(config, p)).ToList();
+        if (config.TargetParameters.FirstOrDefault(t => !all.Exists(p => IsStack(p) && Named(p.Name, t))) is { } unknown)
+        {
+            throw new UserErrorException(
+                $"target_parameters: {unknown} is no tensor of {model.Name} that holds the matrices of all experts"
+                    + (all.Find(IsStack) is { } one ? $", as {one.Name} is" : "; name modules in target_modules"));
+        }
+
         if (targets.Count == 0)
         {
             var modules = all.Where(p => AdaptedRows.MayAdaptInLayer(p.Spec.Name))
@@ -54,9 +61,9 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         }
 
         Check(model, config, targets, saved);
-        var layers = model.Layers.Select(l => Of(config, [.. targets.Where(p => p.Layer == l)])).ToImmutableArray();
+        var layers = model.Layers.Select(l => Of(model, config, [.. targets.Where(p => p.Layer == l)])).ToImmutableArray();
         var adapted = model.Layers.Where(l => layers[l.Index] is not null);
-        var ends = Of(config, [.. targets.Where(p => p.Layer is null)]);
+        var ends = Of(model, config, [.. targets.Where(p => p.Layer is null)]);
         var frozen = FrozenTensors.AllBut(
             model,
             saved,
@@ -79,8 +86,9 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         config.Saves(parameter.Name[..parameter.Name.LastIndexOf('.')]);
 
     private static bool IsTarget(AdapterConfig config, NamedParameter parameter) =>
-        LayerAdapter.ModuleOf(parameter.Name) is { } module
-        && config.Means(module, AdaptedRows.MayAdaptInLayer(parameter.Spec.Name));
+        IsStack(parameter) && config.MeansParameter(parameter.Name) ? true
+        : LayerAdapter.ModuleOf(parameter.Name) is { } module
+            && config.Means(module, AdaptedRows.MayAdaptInLayer(parameter.Spec.Name));
 
     private static bool IsWithoutDora(ModelConfig model, WeightName matrix) =>
         AdaptedRows.IsOfState(matrix) || (model.AttentionGate && matrix == WeightName.Qkv);
@@ -101,14 +109,7 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
             throw new UserErrorException($"{model.Name} has latent attention, and adapters of such models are not supported yet");
         }
 
-        if (targets.Find(p => p.Spec.Name is WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown) is { } routed)
-        {
-            throw new UserErrorException(
-                $"the adapter's targets mean {routed.Name} of {model.Name}; adapters of experts and of what chooses them are not supported "
-                    + "yet: name the modules of attention"
-            );
-        }
-
+        CheckExperts(model, config, targets);
         if (targets.Find(p => !AdaptedRows.MayAdapt(p.Spec.Name)) is { } other)
         {
             throw new UserErrorException(
@@ -149,7 +150,7 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
             throw new UserErrorException($"this adapter uses DoRA and means {end.Name}; DoRA is supported of matrices of layers alone");
         }
 
-        if (targets.Find(p => config.RankOf(LayerAdapter.ModuleOf(p.Name)!) > Math.Min(p.Spec.Columns, p.Part.ElementCount)) is { } wide)
+        if (targets.Find(p => config.RankOf(KeyOf(p)) > Math.Min(p.Spec.Columns, p.Part.ElementCount)) is { } wide)
         {
             throw new UserErrorException($"the adapter's rank is larger than {wide.Name} is wide; give a smaller one");
         }
@@ -162,10 +163,11 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         return model.TiedEmbedding ? [new NamedParameter(head.Parts[0].CheckpointName, null, head, head.Parts[0])] : [];
     }
 
-    private static LayerAdapter? Of(AdapterConfig config, List<NamedParameter> targets)
+    private static LayerAdapter? Of(ModelConfig model, AdapterConfig config, List<NamedParameter> targets)
     {
         var parts = ImmutableArray.CreateBuilder<AdaptedRows>(targets.Count);
-        foreach (var target in targets)
+        parts.AddRange(OfExperts(model, config, [.. targets.Where(t => AdaptedRows.IsOfExperts(t.Spec.Name))]));
+        foreach (var target in targets.Where(t => !AdaptedRows.IsOfExperts(t.Spec.Name)))
         {
             string module = LayerAdapter.ModuleOf(target.Name)!;
             int rank = config.RankOf(module);

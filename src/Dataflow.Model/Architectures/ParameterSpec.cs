@@ -19,6 +19,12 @@ public sealed record WeightPart(string CheckpointName, long FirstElement, Immuta
     /// </summary>
     public int Stack { get; init; } = 1;
 
+    /// <summary>
+    /// The checkpoint has the stack's matrices [rows, columns] side by side as [rows, columns x count], columns of one number next to each
+    /// other; <see cref="Order"/> is of the rows.
+    /// </summary>
+    public bool IsSideBySide { get; init; }
+
     /// <summary>Each layer has one.</summary>
     public bool IsOfLayer => CheckpointName.Contains("{layer}", StringComparison.Ordinal);
 
@@ -131,6 +137,16 @@ public sealed record ParameterSpec
         var spec = Matrix(name, columns, initial, rows with { Rows = count * rows.Rows });
         ImmutableArray<long> shape = rows.Transposed ? [count, columns, rows.Rows] : [count, rows.Rows, columns];
         return new ParameterSpec(name, spec.Rows, columns, initial, [spec.Parts[0] with { Shape = shape, Stack = count }]);
+    }
+
+    /// <summary>
+    /// So many matrices one behind the other, which a checkpoint has side by side (<see cref="WeightPart.IsSideBySide"/>).
+    /// </summary>
+    public static ParameterSpec SideBySide(WeightName name, int count, int columns, InitialValues initial, NamedRows rows)
+    {
+        var spec = Matrix(name, columns, initial, rows with { Rows = count * rows.Rows });
+        var part = spec.Parts[0] with { Shape = [rows.Rows, (long)columns * count], Stack = count, IsSideBySide = true };
+        return new ParameterSpec(name, spec.Rows, columns, initial, [part]);
     }
 
     /// <summary>So many vectors one behind the other, which a checkpoint has as one tensor [count, length].</summary>

@@ -290,6 +290,21 @@ public enum WeightName
 
     /// <summary>[D], of the norm of that product.</summary>
     InputPostNorm,
+
+    /// <summary>[E x ranks, D], of adapters of experts' gate and up; the first of the names of adapters of experts.</summary>
+    ExpertGateUpA,
+
+    /// <summary>[E x F, rank]; where a checkpoint has gate and up in one tensor, of all their rows.</summary>
+    ExpertGateB,
+
+    /// <summary>[E x F, rank].</summary>
+    ExpertUpB,
+
+    /// <summary>[E x rank, F].</summary>
+    ExpertDownA,
+
+    /// <summary>[E x D, rank]; the last of them.</summary>
+    ExpertDownB,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>
@@ -304,5 +319,7 @@ public static class WeightNameFacts
 
     /// <summary>It is an adapter's, not the model's own.</summary>
     public static bool IsOfAdapter(this WeightName name) =>
-        name is (>= WeightName.QkvA and <= WeightName.DownMagnitude) or (>= WeightName.RecurrenceInA and <= WeightName.ConvolutionOutB);
+        name is (>= WeightName.QkvA and <= WeightName.DownMagnitude)
+            or (>= WeightName.RecurrenceInA and <= WeightName.ConvolutionOutB)
+            or (>= WeightName.ExpertGateUpA and <= WeightName.ExpertDownB);
 }

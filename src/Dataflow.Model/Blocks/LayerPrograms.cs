@@ -167,7 +167,8 @@ public sealed partial class LayerPrograms
     {
         if (operand.Tensor is TensorName.LowRank or TensorName.GradLowRank)
         {
-            return shapes.LowRank(Kind.Adapter!.RanksOf(operand.Weight));
+            int ranks = Kind.Adapter!.RanksOf(operand.Weight);
+            return AdaptedRows.IsOfExperts(operand.Weight) ? shapes.LowRankOfExperts(ranks) : shapes.LowRank(ranks);
         }
 
         if (operand.Tensor == TensorName.Dropped)

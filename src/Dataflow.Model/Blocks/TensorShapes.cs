@@ -152,6 +152,13 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     public TensorPlace LowRank(int ranks) =>
         new(Roles.Scratch, Bytes.Zero, recipe.Activations, geometry.ChunkTokens, ranks) { Tokens = TokenAxis.Rows };
 
+    /// <summary>The same of the rows of experts.</summary>
+    public TensorPlace LowRankOfExperts(int ranks)
+    {
+        int perToken = kind!.Experts!.PerToken;
+        return LowRank(ranks) with { Rows = (long)geometry.ChunkTokens * perToken, RowsPerToken = perToken };
+    }
+
     /// <summary>Factors of so many rows, and one over their lengths.</summary>
     public static TensorPlace DoraScales(long rows) => new(Roles.Scratch, Bytes.Zero, DType.Float32, 2, rows);
 

@@ -1,6 +1,6 @@
 namespace Dataflow.Model;
 
-/// <summary>c = a b^T with the matrix of each row's expert.</summary>
+/// <summary>c (+)= scale a b^T with the matrix of each row's expert.</summary>
 public sealed record GroupedGemmForwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -18,6 +18,12 @@ public sealed record GroupedGemmForwardCall : KernelCall
     /// <summary>[R, out].</summary>
     public required Operand C { get; init; }
 
+    /// <summary>The product is added to <see cref="C"/>.</summary>
+    public bool Adds { get; init; }
+
+    /// <summary>Multiplies the product.</summary>
+    public float Scale { get; init; } = 1;
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at) => KernelWork.Grouped(this, at, A, C, ExpertRows);
 
@@ -25,11 +31,12 @@ public sealed record GroupedGemmForwardCall : KernelCall
     protected override void List(KernelOperands all)
     {
         all.Read(A, B, ExpertRows);
-        all.Write(C);
+        all.Write(Adds ? null : C);
+        all.Update(Adds ? C : null);
     }
 }
 
-/// <summary>c = scale a b with the matrix of each row's expert.</summary>
+/// <summary>c (+)= scale a b with the matrix of each row's expert.</summary>
 public sealed record GroupedGemmInputGradientCall : KernelCall
 {
     /// <inheritdoc/>
@@ -47,6 +54,9 @@ public sealed record GroupedGemmInputGradientCall : KernelCall
     /// <summary>[R, in].</summary>
     public required Operand C { get; init; }
 
+    /// <summary>The product is added to <see cref="C"/>.</summary>
+    public bool Adds { get; init; }
+
     /// <summary>Multiplies the product.</summary>
     public float Scale { get; init; } = 1;
 
@@ -57,7 +67,8 @@ public sealed record GroupedGemmInputGradientCall : KernelCall
     protected override void List(KernelOperands all)
     {
         all.Read(A, B, ExpertRows);
-        all.Write(C);
+        all.Write(Adds ? null : C);
+        all.Update(Adds ? C : null);
     }
 }
 

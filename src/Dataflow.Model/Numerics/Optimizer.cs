@@ -252,7 +252,7 @@ public sealed record Optimizer
         && model.TrainedParts.FirstOrDefault(p => p.Part.FirstElement % 8 != 0 && Special.Has(p.Spec, p.Part)) is { Part: { } part }
             ? $"{Name} cannot update {part.CheckpointName} of {model.Name}: in memory it begins within eight elements of another tensor; "
                 + $"give --optimizer {AdamW.Name}"
-        : Special?.Rule == UpdateRule.Muon && model.TrainedParts.FirstOrDefault(p => p.Part.Shape.Length > 2 && Special.Has(p.Spec, p.Part))
+        : Special?.Rule == UpdateRule.Muon && model.TrainedParts.FirstOrDefault(p => p.Part.Stack > 1 && Special.Has(p.Spec, p.Part))
             is { Part: { } stack }
             ? $"{Name} cannot update {stack.CheckpointName} of {model.Name}, which holds the matrices of all experts in one tensor; "
                 + $"give --optimizer {AdamW.Name}"

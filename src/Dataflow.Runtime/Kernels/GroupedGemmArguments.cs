@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>c = scale a op(b) with the matrix of each row's expert, rounded once. Which rows are whose, the device knows.</summary>
+/// <summary>c (+)= scale a op(b) with the matrix of each row's expert, rounded once. Which rows are whose, the device knows.</summary>
 public readonly record struct GroupedGemmArguments : IKernelArguments
 {
     /// <summary>[R, K], rows ordered by expert.</summary>
@@ -20,8 +20,11 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
     /// <summary>E.</summary>
     public required int Experts { get; init; }
 
-    /// <summary>[R, N], overwritten.</summary>
+    /// <summary>[R, N].</summary>
     public required Tensor C { get; init; }
+
+    /// <summary>Whether c is added to.</summary>
+    public required bool Accumulate { get; init; }
 
     /// <summary>Of the product.</summary>
     public required float Scale { get; init; }
@@ -36,7 +39,8 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
             ExpertRows = at.Pointer(call.ExpertRows),
             Experts = (int)at.Place(call.ExpertRows).Columns - 1,
             C = at.Tensor(call.C),
-            Scale = 1,
+            Accumulate = call.Adds,
+            Scale = call.Scale,
         };
 
     /// <summary>Of a call's operands.</summary>
@@ -49,6 +53,7 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
             ExpertRows = at.Pointer(call.ExpertRows),
             Experts = (int)at.Place(call.ExpertRows).Columns - 1,
             C = at.Tensor(call.C),
+            Accumulate = call.Adds,
             Scale = call.Scale,
         };
 
@@ -61,7 +66,7 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
         accesses.Read(A);
         accesses.Read(B);
         accesses.Words(ExpertRows, Experts + 1);
-        accesses.Write(C);
+        accesses.Sum(C, Accumulate);
     }
 }
 

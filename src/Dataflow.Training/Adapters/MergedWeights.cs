@@ -61,7 +61,7 @@ public sealed class MergedWeights : IWeightSource
         float[] numbers = Numbers(weights, tensor, (long)top * columns, rows * columns);
         foreach (var factor in FactorsOf(weights, tensor).Parts)
         {
-            int from = (int)Math.Max(top, factor.Part.FirstRow), to = (int)Math.Min(top + rows, factor.Part.FirstRow + factor.Part.Rows);
+            int from = (int)Math.Max(top, factor.FirstRow), to = (int)Math.Min(top + rows, factor.FirstRow + factor.Part.Rows);
             if (from < to)
             {
                 Parallel.For(from, to, row => factor.AddTo(row, numbers.AsSpan((row - top) * columns, columns)));
@@ -87,6 +87,11 @@ public sealed class MergedWeights : IWeightSource
     {
         int columns = (int)tensor.Columns;
         double[] down = Wide(weights, parts[0].A);
+        if (parts[0].Experts > 0)
+        {
+            return [.. parts.SelectMany(p => OfExperts(p, down, columns, parts.Sum(o => o.Rank), Wide(weights, p.B)))];
+        }
+
         return
         [
             .. parts.Select(p => new Factor(p, down.AsMemory(p.FirstRank * columns, p.Rank * columns), Wide(weights, p.B))
@@ -94,6 +99,20 @@ public sealed class MergedWeights : IWeightSource
                 Lengths = p.HasMagnitude ? Wide(weights, p.Magnitude) : null,
             }),
         ];
+    }
+
+    /// <summary>A factor for each expert.</summary>
+    private static IEnumerable<Factor> OfExperts(AdaptedRows part, double[] down, int columns, int ranks, double[] up)
+    {
+        int rows = (int)part.Rows;
+        return Enumerable.Range(0, part.Experts).Select(e =>
+            new Factor(
+                part,
+                down.AsMemory(((e * ranks) + part.FirstRank) * columns, part.Rank * columns),
+                up[(e * rows * part.Rank)..((e + 1) * rows * part.Rank)])
+            {
+                FirstRow = (e * part.MatrixRows) + part.FirstRow,
+            });
     }
 
     /// <summary>Rows of the table are looked up: A's, times the transpose of B. Both lie with the head.</summary>
@@ -133,6 +152,9 @@ public sealed class MergedWeights : IWeightSource
     /// <summary>A [rank, in] and B [rows, rank] of some rows of a matrix.</summary>
     private sealed record Factor(AdaptedRows Part, ReadOnlyMemory<double> A, double[] B)
     {
+        /// <summary>Of the matrix.</summary>
+        public long FirstRow { get; init; } = Part.FirstRow;
+
         /// <summary>What rows are long, whatever they are otherwise; null: as they are.</summary>
         public double[]? Lengths { get; init; }
 
@@ -141,7 +163,7 @@ public sealed class MergedWeights : IWeightSource
             double[] sums = new double[numbers.Length];
             for (int k = 0; k < Part.Rank; k++)
             {
-                double b = B[((row - Part.FirstRow) * Part.Rank) + k] * Part.ExactScale;
+                double b = B[((row - FirstRow) * Part.Rank) + k] * Part.ExactScale;
                 var a = A.Span.Slice(k * numbers.Length, numbers.Length);
                 for (int i = 0; i < sums.Length; i++)
                 {
@@ -156,7 +178,7 @@ public sealed class MergedWeights : IWeightSource
                 squares += sums[i] * sums[i];
             }
 
-            double factor = Lengths is { } lengths ? lengths[row - Part.FirstRow] / Math.Sqrt(squares) : 1;
+            double factor = Lengths is { } lengths ? lengths[row - FirstRow] / Math.Sqrt(squares) : 1;
             for (int i = 0; i < sums.Length; i++)
             {
                 numbers[i] = (float)(factor * sums[i]);

@@ -24,7 +24,9 @@ internal static class RowGather
             var rows = part.Order is { } order ? order.Rows.AsSpan() : [];
             if (part.IsTransposed)
             {
-                Transpose(part.Shape[1], part.Shape[0], new Orders(rows, []), first, destination, size, read);
+                // Elements of a matrix of those side by side are columns in memory.
+                var orders = part.IsSideBySide ? new Orders([], rows) : new Orders(rows, []);
+                Transpose(part.Shape[1], part.Shape[0], orders, first, destination, size, read);
             }
             else if (part.Order is null)
             {
@@ -53,7 +55,8 @@ internal static class RowGather
 
             if (part.IsTransposed)
             {
-                Transpose(part.Shape[0], part.Shape[1], new Orders([], inverse), first, destination, size, read);
+                var orders = part.IsSideBySide ? new Orders(inverse, []) : new Orders([], inverse);
+                Transpose(part.Shape[0], part.Shape[1], orders, first, destination, size, read);
             }
             else if (inverse.Length == 0)
             {
@@ -65,9 +68,20 @@ internal static class RowGather
             }
         });
 
-    /// <summary>Of a stack, each matrix that the range touches as if it were alone.</summary>
+    /// <summary>
+    /// Of a stack, each matrix that the range touches as if it were alone. One that lies side by side is a matrix whose columns are its
+    /// matrices, and whose rows the elements of one.
+    /// </summary>
     private static void ByMatrix(WeightPart part, long first, Span<byte> destination, int size, ReadRun read, Gather gather)
     {
+        if (part.IsSideBySide)
+        {
+            long elements = part.ElementCount / part.Stack, columns = elements / part.Shape[0];
+            var order = part.Order is { } rows ? new RowOrder([.. rows.Rows.SelectMany(r => Run(r * columns, columns))]) : null;
+            gather(part with { Shape = [elements, part.Stack], IsTransposed = true, Order = order }, first, destination, size, read);
+            return;
+        }
+
         bool isPlain = part is { Order: null, IsTransposed: false };
         if (isPlain || (part.Stack == 1 && !(part.IsTransposed && part.Shape.Length > 2)))
         {
@@ -85,6 +99,8 @@ internal static class RowGather
             first += count;
         }
     }
+
+    private static IEnumerable<int> Run(long first, long count) => Enumerable.Range((int)first, (int)count);
 
     private delegate void Gather(WeightPart part, long first, Span<byte> destination, int size, ReadRun read);
 

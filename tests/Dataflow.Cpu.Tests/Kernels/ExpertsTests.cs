@@ -136,6 +136,9 @@ public sealed unsafe class ExpertsTests : KernelTest
         double[,] old = dw.Values();
         GroupedGemm.Run(Team(), Call(a, b, Transpose.Yes, c));
         GroupedGemm.Run(Team(), Call(g, b, Transpose.No, dx));
+        Tensor part = New(Tokens, Height, type, gap: 3).Random(5);
+        double[,] before = part.Values();
+        GroupedGemm.Run(Team(), Call(a, b, Transpose.Yes, part) with { C = part.Wide, Accumulate = true, Scale = 0.5f });
         GroupedGemm.WeightGradient(Team(), new()
         {
             A = Of(g),
@@ -168,6 +171,12 @@ public sealed unsafe class ExpertsTests : KernelTest
         double tolerance = type == DType.Float32 ? 1e-6 : 1.0 / 128;
         c.AssertClose(wantC, tolerance);
         dx.AssertClose(wantX, tolerance);
+        for (int i = 0; i < before.Length; i++)
+        {
+            before[i / Height, i % Height] += wantC[i / Height, i % Height] / 2;
+        }
+
+        part.AssertClose(before, tolerance);
         dw.AssertClose(old, 1e-6);
 
         GroupedGemmArguments Call(Tensor from, Tensor by, Transpose transpose, Tensor to) =>
@@ -179,6 +188,7 @@ public sealed unsafe class ExpertsTests : KernelTest
                 C = Of(to),
                 ExpertRows = (nuint)table,
                 Experts = Experts,
+                Accumulate = false,
                 Scale = 1,
             };
     }
@@ -196,6 +206,7 @@ public sealed unsafe class ExpertsTests : KernelTest
             C = Of(c),
             ExpertRows = (nuint)table,
             Experts = 2,
+            Accumulate = false,
             Scale = 1,
         }));
     }

@@ -39,17 +39,26 @@ template <typename T> void check_products(int experts, int rows, int columns, in
     const std::string suffix = suffix_of(tensor, narrow);
     const uint32_t tiles = rows / tile + experts;
     kernel("grouped_gemm", "grouped_gemm_nt_" + suffix).run({divided_up(columns, tile), tiles}, {256}, shared, device_a.device(),
-        device_b.device(), device_first.device(), c.device(), experts, columns, depth, 1.0f);
+        device_b.device(), device_first.device(), c.device(), experts, columns, depth, int64_t{depth}, int64_t{columns}, 1.0f, 0);
+    const int64_t stride = columns + 8;
+    const std::vector<T> before = numbers.many<T>(static_cast<size_t>(rows) * stride);
+    Array<T> wide(before);
+    kernel("grouped_gemm", "grouped_gemm_nt_" + suffix).run({divided_up(columns, tile), tiles}, {256}, shared, device_a.device(),
+        device_b.device(), device_first.device(), wide.device(), experts, columns, depth, int64_t{depth}, stride, 0.5f, 1);
     kernel("grouped_gemm", "grouped_gemm_nn_" + suffix).run({divided_up(depth, tile), tiles}, {256}, shared, device_g.device(),
-        device_b.device(), device_first.device(), back.device(), experts, depth, columns, 0.5f);
+        device_b.device(), device_first.device(), back.device(), experts, depth, columns, int64_t{columns}, int64_t{depth}, 0.5f, 0);
     const auto of_weights = kernel("grouped_gemm", "grouped_gemm_tn_" + suffix);
     const std::initializer_list<uint32_t> grid{divided_up(depth, tile), divided_up(columns, tile), static_cast<uint32_t>(experts)};
     of_weights.run(grid, {256}, shared, device_g.device(), device_a.device(), device_first.device(), weights.device(), columns, depth,
-        0.5f, 1);
+        int64_t{columns}, int64_t{depth}, 0.5f, 1);
     of_weights.run(grid, {256}, shared, device_g.device(), device_a.device(), device_first.device(), fresh.device(), columns, depth,
-        0.5f, 0);
+        int64_t{columns}, int64_t{depth}, 0.5f, 0);
+    Array<T> of_wide(old.size());
+    of_weights.run(grid, {256}, shared, wide.device(), device_a.device(), device_first.device(), of_wide.device(), columns, depth, stride,
+        int64_t{depth}, 0.5f, 0);
 
     const std::vector<T> forward = c.host(), input = back.host(), added = weights.host(), alone = fresh.host();
+    const std::vector<T> parts = wide.host(), gradient_of_parts = of_wide.host();
     const auto at = [](const std::vector<T>& of, size_t i) { return static_cast<double>(to_float(of[i])); };
     for (int e = 0; e < experts; e++)
     {
@@ -64,6 +73,8 @@ template <typename T> void check_products(int experts, int rows, int columns, in
                 }
 
                 check_close(forward[static_cast<size_t>(r) * columns + n], sum, depth, 2, "product, " + where);
+                const size_t part = static_cast<size_t>(r) * stride + n;
+                check_close(parts[part], at(before, part) + sum / 2, depth + 1, 2, "product added to a part of rows, " + where);
             }
 
             for (int k = 0; k < depth; k++)
@@ -87,7 +98,14 @@ template <typename T> void check_products(int experts, int rows, int columns, in
                 sum += at(g, static_cast<size_t>(r) * columns + n) * at(a, static_cast<size_t>(r) * depth + k);
             }
 
+            double of_parts = 0;
+            for (int r = first[e]; r < first[e + 1]; r++)
+            {
+                of_parts += at(parts, static_cast<size_t>(r) * stride + n) * at(a, static_cast<size_t>(r) * depth + k);
+            }
+
             const int terms = first[e + 1] - first[e];
+            check_close(gradient_of_parts[e * matrix + i], of_parts / 2, terms * (depth + 1), 2, "gradient of parts of rows, " + where);
             check_close(alone[e * matrix + i], sum / 2, terms, 2, "weight's gradient, " + where);
             check_close(added[e * matrix + i], at(old, e * matrix + i) + sum / 2, terms + 1, 2, "weight's gradient added, " + where);
             check(terms > 0 || added[e * matrix + i] == old[e * matrix + i], "an expert without rows changed, " + where);
@@ -192,7 +210,7 @@ TEST(WeightGradientsOfExpertsMayBeWiderThanWhatTheyAreOf)
         const bool tensor = columns % 8 == 0;
         kernel("grouped_gemm", std::string("grouped_gemm_tn_bf16_f32") + (tensor ? "" : "_unaligned"))
             .run({1, 1, 3}, {256}, tensor ? 32768 : 0, device_a.device(), device_b.device(), device_first.device(), c.device(), columns,
-                columns, 1.0f, 0);
+                columns, int64_t{columns}, int64_t{columns}, 1.0f, 0);
         const std::vector<float> got = c.host();
         for (size_t i = 0; i < got.size(); i++)
         {
