@@ -32,8 +32,8 @@ public abstract class AttentionConformance<TDevice> : ConformanceSuite<TDevice>
         [.. Sample<(string, int)>([("llama-hd64", 384), ("llama-hd64", 64), ("qwen3-hd128", 320), ("qwen3-hd128", 160)])];
 
     /// <summary>
-    /// Every family whose layers have heads of one width, and not those of latent attention, whose heads follow from more than a width; on a
-    /// slow device one of eight, and all of them in a soak run.
+    /// Every family whose layers have heads of one width, and not those of latent attention, whose heads follow from more than a width; on
+    /// a slow device one of eight, and all of them in a soak run.
     /// </summary>
     public static TheoryData<string> Families =>
         [

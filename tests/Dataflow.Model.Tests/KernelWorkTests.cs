@@ -100,8 +100,8 @@ public class KernelWorkTests
         }
 
         // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms
-        // are by root mean square, all activations gated, all layers attend, without sinks, to keys that are not latent, no output is gated or
-        // scaled, and there is no adapter.
+        // are by root mean square, all activations gated, all layers attend, without sinks, to keys that are not latent, no output is gated
+        // or scaled, and there is no adapter.
         Kernel[] others =
         [
             Kernel.Update,

@@ -6,9 +6,9 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// Units with a weight for each row: s = w f(g) u, gu being R x 2F, gate then up, or clamped ones (<see cref="ClampedUnit"/>); without a gate
-/// s = w f(u), and gu is u. fp32 arithmetic, each output rounded once; the gradient of a weight is a sum over the row's columns in ascending
-/// order, lane by lane.
+/// Units with a weight for each row: s = w f(g) u, gu being R x 2F, gate then up, or clamped ones (<see cref="ClampedUnit"/>); without a
+/// gate s = w f(u), and gu is u. fp32 arithmetic, each output rounded once; the gradient of a weight is a sum over the row's columns in
+/// ascending order, lane by lane.
 /// </summary>
 public static unsafe partial class WeightedActivation
 {
