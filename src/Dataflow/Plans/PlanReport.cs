@@ -9,6 +9,7 @@ namespace Dataflow;
 public static class PlanReport
 {
     private const int HashShown = 16;
+    private const int MostRuns = 12; // of layers of one kind
 
     /// <summary>All of it, but what travels in a step.</summary>
     public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets, PolicySettings by, PlanNotes notes)
@@ -196,7 +197,10 @@ public static class PlanReport
     public static string Windows(Residency residency) =>
         residency.WindowSegments == 1 ? "whole" : $"in {residency.WindowSegments} segments";
 
-    /// <summary>"1024"; where layers differ "512 (window 256) and 1024 in turn", "5 of 6912 (window 512) and 1 of 6912 in turn".</summary>
+    /// <summary>
+    /// "1024"; where layers differ "512 (window 256) and 1024 in turn", "5 of 6912 (window 512) and 1 of 6912 in turn"; where they change
+    /// often, and not in turn, how many there are of each kind.
+    /// </summary>
     private static string FfnDims(ModelConfig model)
     {
         var runs = new List<(string Kind, int Layers)>();
@@ -210,6 +214,12 @@ public static class PlanReport
             {
                 runs.Add((kind, 1));
             }
+        }
+
+        if (runs.Count > MostRuns)
+        {
+            var counts = model.Layers.CountBy(l => Kind(model.Pattern![l]));
+            return string.Join(" and ", counts.Select(c => $"{c.Value} of {c.Key}"));
         }
 
         return runs.Count == 1 ? runs[0].Kind
@@ -243,8 +253,8 @@ public static class PlanReport
         string apart = kind.FfnApart ? "streamed apart" : "";
         string alone = kind.Sublayers switch
         {
-            Sublayers.Mixer => "no feed-forward",
-            Sublayers.FeedForward => "nothing in place of attention",
+            Sublayers.Mixer => kind.Attends ? "attention alone" : "no feed-forward",
+            Sublayers.FeedForward => "no attention",
             _ => "",
         };
         string[] notes = [experts, convolution, recurrence, window, heads, positions, shared, scale, alone, apart, frozen];
