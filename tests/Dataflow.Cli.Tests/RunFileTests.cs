@@ -76,6 +76,16 @@ public sealed class RunFileTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_goes_on_with_an_adapter_still_says_which()
+    {
+        string folder = scratch.File("run");
+        _ = Programs.Good(Programs.Dataflow($"train {Write(Small)} --lora-rank 4 --lora-targets q_proj,v_proj --checkpoint {folder}"));
+        _ = Programs.Good(Programs.Dataflow($"train --resume {folder} --steps 3"));
+        var file = RunFile.Read(Path.Combine(folder, RunFile.Name));
+        Assert.Equal(("4", "q_proj,v_proj", "3"), (file.TextOf("lora-rank"), file.TextOf("lora-targets"), file.TextOf("steps")));
+    }
+
+    [Fact]
     public void Data_that_changed_since_is_told_of()
     {
         string text = scratch.File("text.txt"), folder = scratch.File("run");

@@ -77,7 +77,8 @@ public sealed record RunDescription(IReadOnlyList<RunSetting> Settings, JsonObje
     /// <param name="changes">Of settings.</param>
     internal RunDescription After(string folder, int step, IReadOnlyList<SettingChange> changes)
     {
-        var before = Earlier(folder);
+        var file = Earlier(folder);
+        var before = file?.Recorded;
         var all = new JsonArray([.. (before?[Resumed] as JsonArray)?.Select(n => n?.DeepClone()) ?? []]);
         var now = new JsonObject { ["after_step"] = $"{step}" };
         foreach (var change in changes)
@@ -96,7 +97,7 @@ public sealed record RunDescription(IReadOnlyList<RunSetting> Settings, JsonObje
         }
 
         recorded[Resumed] = all;
-        return this with { Recorded = recorded };
+        return new RunDescription([.. Settings, .. AdapterOf(file)], recorded);
     }
 
     /// <summary>What is no longer what a run file recorded, a sentence each: what it trains then is another run.</summary>
@@ -113,12 +114,19 @@ public sealed record RunDescription(IReadOnlyList<RunSetting> Settings, JsonObje
     /// <exception cref="UserErrorException">It cannot be written.</exception>
     internal void Save(string folder) => AtomicFile.WriteText(Path.Combine(folder, RunFile.Name), Text);
 
-    private static JsonObject? Earlier(string folder)
+    /// <summary>What a run's adapter is: a run that goes on is not told, as its checkpoints have it.</summary>
+    private IEnumerable<RunSetting> AdapterOf(RunFile? before) =>
+        from entry in before?.Settings ?? []
+        where entry.Name == "adapter" || entry.Name.StartsWith("lora-", StringComparison.Ordinal)
+        where entry.Value is not null && Settings.All(s => s.Name != entry.Name)
+        select new RunSetting(entry.Name, entry.Texts, SettingOrigin.SavedRun);
+
+    private static RunFile? Earlier(string folder)
     {
         string path = Path.Combine(folder, RunFile.Name);
         try
         {
-            return File.Exists(path) ? RunFile.Read(path).Recorded : null;
+            return File.Exists(path) ? RunFile.Read(path) : null;
         }
         catch (UserErrorException)
         {

@@ -8,7 +8,17 @@ namespace Dataflow;
 /// <param name="Name">That of an option without its dashes, or one of <see cref="RunFile.Blocks"/>.</param>
 /// <param name="Value">A text, a list or a mapping of texts, lists and mappings; null where the file says nothing.</param>
 /// <param name="Line">Of the key, from 1.</param>
-public sealed record RunFileEntry(string Name, JsonNode? Value, int Line);
+public sealed record RunFileEntry(string Name, JsonNode? Value, int Line)
+{
+    /// <summary>The texts of a list or of one text; of a mapping "key=value" each.</summary>
+    public IReadOnlyList<string> Texts => Value switch
+    {
+        null => [],
+        JsonArray list => [.. list.Select(item => $"{item}")],
+        JsonObject pairs => [.. pairs.Select(p => $"{p.Key}={p.Value}")],
+        _ => [$"{Value}"],
+    };
+}
 
 /// <summary>
 /// A run as a file, in YAML or JSON: its keys are the names of the options of `dataflow train`, and `model`. What a value means is its

@@ -112,11 +112,9 @@ public sealed record RunRecord(
 
     private static RunRecord Read(string path, RunFile? file, RunState state) => new(
         path,
-        file?.Settings.ToDictionary(e => e.Name, e => Text(e.Value)) ?? [],
-        file?.Recorded?.ToDictionary(r => r.Key, r => Text(r.Value)) ?? [],
+        file?.Settings.ToDictionary(e => e.Name, e => string.Join(", ", e.Texts)) ?? [],
+        file?.Recorded?.ToDictionary(r => r.Key, r => r.Value?.ToJsonString().Trim('"') ?? "") ?? [],
         state);
-
-    private static string Text(JsonNode? value) => value is JsonArray list ? string.Join(", ", list.Select(Text)) : $"{value}";
 
     private static RunRecord WithCheckpoint(RunRecord run)
     {
