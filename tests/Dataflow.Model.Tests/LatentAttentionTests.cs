@@ -51,6 +51,12 @@ public class LatentAttentionTests
         var direct = Parse(V2.Replace("\"q_lora_rank\": 24", "\"q_lora_rank\": null", StringComparison.Ordinal));
         Assert.Null(direct.Latent!.QueryRank);
         Assert.Equal("q_proj 96x32", Attention(direct)[0]);
+        var biased = Parse(V2.Replace("{", "{\"attention_bias\": true, ", StringComparison.Ordinal));
+        Assert.Equal(
+            ["q_a_proj.bias 24", "kv_a_proj_with_mqa.bias 24", "o_proj.bias 32"],
+            NamedParameter.All(biased)
+                .Where(p => p.Classes == ParameterClasses.Biases && p.Name.StartsWith("model.layers.1.self_attn.", StringComparison.Ordinal))
+                .Select(p => $"{p.Name["model.layers.1.self_attn.".Length..]} {string.Join('x', p.Part.Shape)}"));
         Assert.Equal([48, 32, 32], v2.Kinds.Select(k => k.FfnDim));
         Assert.Equal(new ExpertMixture(8, 3, 16) { Groups = 4, GroupsPerToken = 2 }, v2.KindOf(new Layer(1)).Experts);
     }
@@ -112,7 +118,7 @@ public class LatentAttentionTests
     [InlineData("\"topk_group\": 2", "\"topk_group\": 5", "topk_group must be from 1 to 4, found 5")]
     [InlineData("\"topk_group\": 2", "\"topk_group\": 1", "a token has 3 experts, and 1 groups of 2 have fewer")]
     [InlineData("group_limited_greedy", "best", "topk_method is best, and greedy and group_limited_greedy are supported")]
-    [InlineData("{", "{\"attention_bias\": true, ", "attention_bias is true, and biases are not supported")]
+    [InlineData("{", "{\"mlp_bias\": true, ", "mlp_bias is true, and biases are not supported")]
     [InlineData("{", "{\"moe_layer_freq\": 2, ", "moe_layer_freq is 2, and all layers behind the first ones have experts")]
     [InlineData("{", "{\"scoring_func\": \"sigmoid\", ", "scoring_func is sigmoid, and experts of deepseek_v2 are chosen otherwise")]
     [InlineData("\"kv_lora_rank\": 16", "\"kv_lora_rank\": null", "kv_lora_rank is null, and deepseek_v2 models need a value or "

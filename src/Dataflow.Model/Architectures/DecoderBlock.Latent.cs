@@ -22,15 +22,15 @@ internal static partial class DecoderBlock
                 ? ImmutableArray<KernelCall>.Empty
                 :
                 [
-                    Product(x, WeightName.QueryLatent, null, QueryLatent),
+                    Product(x, WeightName.QueryLatent, Bias(model, Biases.Qkv, WeightName.QueryLatentBias), QueryLatent),
                     LatentNorm(WeightName.QueryLatentNorm, QueryLatent, QueryLatentRstd, QueryLatentNorm),
                 ],
             Product(QueryInput(model, of), WeightName.QueryUp, null, Qkv),
             Rotation(model, kind) with { QueriesAlone = true, KeyValue = null },
-            Product(x, WeightName.KvLatent, null, KvLatent) with { B = W(WeightName.KvLatent).Rows(0, of.KvRank) },
+            LatentProduct(model, KvLatent, 0, of.KvRank),
             LatentNorm(WeightName.KvLatentNorm, KvLatent, KvLatentRstd, KvLatentNorm),
             Product(KvLatentNorm, WeightName.KvUp, null, KvUp),
-            Product(x, WeightName.KvLatent, null, KeyRotary) with { B = W(WeightName.KvLatent).Rows(of.KvRank, of.RotatedDim) },
+            LatentProduct(model, KeyRotary, of.KvRank, of.RotatedDim),
             Rotation(model, kind) with
             {
                 Qkv = KeyRotary,
@@ -46,8 +46,6 @@ internal static partial class DecoderBlock
 
     private static ImmutableArray<KernelCall> LatentQkvBackward(ModelConfig model, LayerKind kind, LatentAttention of)
     {
-        var (x, plain) = (AttentionInput(model), W(WeightName.KvLatent).Rows(0, of.KvRank));
-        var turned = W(WeightName.KvLatent).Rows(of.KvRank, of.RotatedDim);
         return
         [
             RotationBackward(model, kind) with { GradKeyValue = null },
@@ -63,15 +61,13 @@ internal static partial class DecoderBlock
             InputGradient(GradKvUp, WeightName.KvUp, GradKvLatent),
             .. WeightGradients(model, GradKvUp, KvLatentNorm, WeightName.KvUp, Biases.None, default),
             LatentNormBackward(kind, WeightName.KvLatentNorm, KvLatent, KvLatentRstd, GradKvLatent),
-            MixInputGradient(model, GradKvLatent, WeightName.KvLatent) with { B = plain },
-            MatrixGradient(model, GradKvLatent, plain),
-            MixInputGradient(model, GradKeyRotary, WeightName.KvLatent) with { B = turned, Adds = true },
-            MatrixGradient(model, GradKeyRotary, turned),
+            .. LatentProductBackward(model, GradKvLatent, 0, of.KvRank, adds: model.Placement == NormPlacement.After),
+            .. LatentProductBackward(model, GradKeyRotary, of.KvRank, of.RotatedDim, adds: true),
             .. of.QueryRank is null
                 ?
                 [
                     MixInputGradient(model, GradQkv, WeightName.QueryUp) with { Adds = true },
-                    .. WeightGradients(model, GradQkv, x, WeightName.QueryUp, Biases.None, default),
+                    .. WeightGradients(model, GradQkv, AttentionInput(model), WeightName.QueryUp, Biases.None, default),
                 ]
                 : LatentQueriesBackward(model, kind),
         ];
@@ -83,8 +79,31 @@ internal static partial class DecoderBlock
             .. WeightGradients(model, GradQkv, QueryLatentNorm, WeightName.QueryUp, Biases.None, default),
             LatentNormBackward(kind, WeightName.QueryLatentNorm, QueryLatent, QueryLatentRstd, GradQueryLatent),
             MixInputGradient(model, GradQueryLatent, WeightName.QueryLatent) with { Adds = true },
-            .. WeightGradients(model, GradQueryLatent, AttentionInput(model), WeightName.QueryLatent, Biases.None, default),
+            .. WeightGradients(
+                model, GradQueryLatent, AttentionInput(model), WeightName.QueryLatent, Biases.Qkv, WeightName.QueryLatentBias),
         ];
+
+    /// <summary>Some rows of what keys and values are of, and of its bias.</summary>
+    private static GemmForwardCall LatentProduct(ModelConfig model, TensorName result, int first, int rows) =>
+        Product(AttentionInput(model), WeightName.KvLatent, Bias(model, Biases.Qkv, WeightName.KvLatentBias)?.Columns(first, rows), result)
+            with
+            {
+                B = W(WeightName.KvLatent).Rows(first, rows),
+            };
+
+    private static ImmutableArray<KernelCall> LatentProductBackward(
+        ModelConfig model, TensorName gradient, int first, int rows, bool adds)
+    {
+        var matrix = W(WeightName.KvLatent).Rows(first, rows);
+        return
+        [
+            MixInputGradient(model, gradient, WeightName.KvLatent) with { B = matrix, Adds = adds },
+            MatrixGradient(model, gradient, matrix),
+            .. model.Biases.HasFlag(Biases.Qkv)
+                ? Some(new ColumnSumCall { A = gradient, C = G(WeightName.KvLatentBias).Columns(first, rows) })
+                : [],
+        ];
+    }
 
     private static TensorName QueryInput(ModelConfig model, LatentAttention of) =>
         of.QueryRank is null ? AttentionInput(model) : QueryLatentNorm;

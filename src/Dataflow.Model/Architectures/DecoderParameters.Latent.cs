@@ -13,6 +13,11 @@ internal sealed partial class DecoderParameters
                 name, columns, Initial(model, InitialValues.FanIn(columns)), new NamedRows(names.Layer + called + Weight, rows, order));
         ParameterSpec Norm(WeightName name, string called, int width) =>
             ParameterSpec.Vector(name, InitialValues.One, (names.Layer + called + Weight, width));
+        var latents = RowOrder.Joined((null, of.KvRank), (turned, of.RotatedDim));
+        ParameterSpec[] BiasOf(WeightName name, string called, int rows, RowOrder? order = null) =>
+            model.Biases.HasFlag(Biases.Qkv)
+                ? [ParameterSpec.Vector(name, InitialValues.Zero, new NamedRows(names.Layer + called + Bias, rows, order))]
+                : [];
         return
         [
             .. Before(),
@@ -20,13 +25,13 @@ internal sealed partial class DecoderParameters
                 ?
                 [
                     Matrix(WeightName.QueryLatent, d, names.QueryLatent, rank),
+                    .. BiasOf(WeightName.QueryLatentBias, names.QueryLatent, rank),
                     Norm(WeightName.QueryLatentNorm, names.QueryLatentNorm, rank),
                     Matrix(WeightName.QueryUp, rank, names.QueryUp, heads * of.KeyDim, queries),
                 ]
                 : new[] { Matrix(WeightName.QueryUp, d, names.Query, heads * of.KeyDim, queries) },
-            Matrix(
-                WeightName.KvLatent, d, names.KvLatent, of.KvRank + of.RotatedDim,
-                RowOrder.Joined((null, of.KvRank), (turned, of.RotatedDim))),
+            Matrix(WeightName.KvLatent, d, names.KvLatent, of.KvRank + of.RotatedDim, latents),
+            .. BiasOf(WeightName.KvLatentBias, names.KvLatent, of.KvRank + of.RotatedDim, latents),
             Norm(WeightName.KvLatentNorm, names.KvLatentNorm, of.KvRank),
             Matrix(WeightName.KvUp, of.KvRank, names.KvUp, heads * of.UpDim),
             .. AttentionOut(),

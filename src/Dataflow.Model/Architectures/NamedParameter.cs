@@ -86,6 +86,7 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
             WeightName.RecurrenceIn or WeightName.RecurrenceOut or WeightName.Decay or WeightName.Skip => ParameterClasses.None,
             WeightName.RecurrenceInBias or WeightName.RecurrenceOutBias or WeightName.ConvolutionBias => ParameterClasses.Biases,
             WeightName.QueryLatent or WeightName.QueryUp or WeightName.KvLatent or WeightName.KvUp => ParameterClasses.None,
+            WeightName.QueryLatentBias or WeightName.KvLatentBias => ParameterClasses.Biases,
             WeightName.QueryLatentNorm or WeightName.KvLatentNorm => ParameterClasses.Norms,
             WeightName.RecurrenceNorm => ParameterClasses.Norms,
             WeightName.StepBias => ParameterClasses.Biases,

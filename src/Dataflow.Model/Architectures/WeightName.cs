@@ -305,6 +305,12 @@ public enum WeightName
 
     /// <summary>[E x D, rank]; the last of them.</summary>
     ExpertDownB,
+
+    /// <summary>[query rank].</summary>
+    QueryLatentBias,
+
+    /// <summary>[rank + rotated].</summary>
+    KvLatentBias,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

@@ -26,7 +26,7 @@ internal abstract class DeepSeek : ModelFamily
     /// <inheritdoc/>
     protected override IEnumerable<(string Key, KeyUse Use)> Keys =>
         [
-            .. Reads([QueryRank, "topk_method", "num_nextn_predict_layers", .. s_numbers, .. s_groups]),
+            .. Reads([QueryRank, "attention_bias", "topk_method", "num_nextn_predict_layers", .. s_numbers, .. s_groups]),
             ("scoring_func", new KeyUse.RefusedUnless($"experts of {Type} are chosen otherwise", $"\"{Scoring}\"")),
             ("moe_layer_freq", new KeyUse.RefusedUnless("all layers behind the first ones have experts", "1")),
             ("num_key_value_heads", new KeyUse.Ignored("all heads have keys and values of their own")),
@@ -101,6 +101,7 @@ internal abstract class DeepSeek : ModelFamily
             RotaryDims = latent.RotatedDim,
             RotatesNeighbours = RotatesNeighbours(fields),
             AttentionScale = known ? AttentionScale(fields, latent) : null,
+            Biases = fields.Bool("attention_bias", absent: false) ? Biases.Qkv | Biases.AttentionOut : Biases.None,
             LayersBeyond = Math.Max(0, fields.Int("num_nextn_predict_layers", absent: 0)),
         };
     }
