@@ -85,6 +85,28 @@ public class RunMetricsTests
     }
 
     [Fact]
+    public void A_run_that_goes_on_with_another_batch_has_one_curve_that_says_so()
+    {
+        using var tiny = new TinyRun();
+        _ = TinyRun.Losses(tiny.Options(2, "run"));
+        using (var run = TrainingRun.Resume(tiny.PathOf("run"), o => o with { Steps = 4, Plan = o.Plan with { GlobalBatch = 1024 } }))
+        {
+            Assert.Equal(2, run.Steps(TestContext.Current.CancellationToken).Count());
+        }
+
+        var lines = Lines(tiny.PathOf("run"));
+        var steps = lines.Where(l => Kind(l) == "step").ToList();
+        Assert.Equal([1, 2, 3, 4], steps.Select(Step));
+        Assert.Equal([512, 1024, 2048, 3072], steps.Select(l => (int)l["all_tokens"]!));
+        var changed = Assert.Single(lines, l => (string?)l["setting"] == "global-batch");
+        Assert.Equal((2, "512", "1024"), (Step(changed), (string)changed["from"]!, (string)changed["to"]!));
+
+        // Rows go on where the first run left off: as with batches of one size from the beginning.
+        using var again = TrainingRun.Resume(tiny.PathOf("run"), o => o with { Steps = 5 });
+        Assert.Equal(1024, Assert.Single(again.Steps(TestContext.Current.CancellationToken)).Step.Tokens);
+    }
+
+    [Fact]
     public void A_run_that_goes_on_in_another_folder_takes_its_lines_along()
     {
         using var tiny = new TinyRun();

@@ -212,7 +212,7 @@ internal sealed record PreparedRun : IDisposable
             tell(new RunEvent.Validating(validation.Describe(prediction)));
         }
 
-        var changes = resumed is null ? [] : SavedSettings.Changes(resumed.Settings, progress.Settings);
+        var changes = Resumption.Changes(resumed, progress);
         foreach (var change in changes)
         {
             tell(new RunEvent.Changed(change));
@@ -237,7 +237,7 @@ internal sealed record PreparedRun : IDisposable
             ? new RunSummary(plan)
             : Resumption.Sums(new RunSummary(plan), loaded.Progress.Settings, trainer.StepsDone);
         var feed = data.Feed(plan.Workload.Geometry.Rows, settings.Seed);
-        Resumption.Seek(feed, loaded, plan.Workload.Geometry);
+        Resumption.Seek(feed, loaded);
         var watch = new RunWatch(settings.Watch, trainer, loaded?.Progress.Settings);
         if (watch.Memory > Bytes.Zero)
         {

@@ -11,7 +11,7 @@ internal static class Resumption
 {
     /// <summary>
     /// The settings of a run that goes on with a saved one: its geometry, whatever the budgets and the policy. What was given besides has
-    /// to agree, for results would not be those of an unbroken run.
+    /// to agree, for results would not be those of an unbroken run; but a batch of another size asks for just that, and is a change.
     /// </summary>
     /// <exception cref="UserErrorException">Seed, recipe, what is frozen or geometry differ, or there is nothing left to do.</exception>
     public static TrainingOptions Continue(TrainingOptions settings)
@@ -49,13 +49,14 @@ internal static class Resumption
         }
 
         var (g, pins) = (saved.Geometry, plan.Pins);
-        bool agrees = plan.Seqlen == g.Seqlen && Same(plan.GlobalBatch, g.TokensPerStep)
+        bool otherBatch = !Same(plan.GlobalBatch, g.TokensPerStep);
+        bool agrees = plan.Seqlen == g.Seqlen && (otherBatch
             // a larger chunk would be padding
-            && Same(pins.ChunkTokens is { } chunk ? Math.Min(chunk, g.TokensPerStep) : null, g.ChunkTokens)
+            || (Same(pins.ChunkTokens is { } chunk ? Math.Min(chunk, g.TokensPerStep) : null, g.ChunkTokens)
             && Same(pins.ChunksPerRound, g.ChunksPerRound)
             && Same(pins.Rounds, g.Rounds)
             && Same(pins.VocabularyBlocks, g.VocabularyBlocks)
-            && Same(pins.HeadTokens, g.HeadTokens);
+            && Same(pins.HeadTokens, g.HeadTokens)));
         var provider = g.Cudnn is null ? AttentionProvider.Own : AttentionProvider.Cudnn;
         return !agrees ? throw AnotherGeometry(g)
             : plan.Attention is { } given && given != provider ? throw AnotherAttention(g)
@@ -63,6 +64,7 @@ internal static class Resumption
                 ? throw new UserErrorException(
                     $"the run in {run.Folder} has done {saved.Step} steps and is to have {settings.Steps}; give a larger --steps to go on"
                 )
+            : otherBatch ? settings with { Plan = plan with { Continued = g } }
             : settings with
             {
                 Plan = plan with
@@ -124,6 +126,13 @@ internal static class Resumption
             return;
         }
 
+        if (saved.TokensPerStep != planned.TokensPerStep
+            && (saved.Seqlen, saved.Cudnn, saved.TargetWeights, saved.Pairs)
+                == (planned.Seqlen, planned.Cudnn, planned.TargetWeights, planned.Pairs))
+        {
+            return; // another batch was asked for
+        }
+
         throw saved.Cudnn != planned.Cudnn ? AnotherAttention(saved)
             : saved.TargetWeights == planned.TargetWeights
             ? AnotherGeometry(saved)
@@ -133,9 +142,24 @@ internal static class Resumption
             );
     }
 
+    /// <summary>What a run has otherwise than the one that it goes on with; nothing where it begins.</summary>
+    public static IReadOnlyList<SettingChange> Changes(SavedRun? run, TrainingProgress now)
+    {
+        if (run is not { Checkpoint.Progress.Geometry.TokensPerStep: var before })
+        {
+            return [];
+        }
+
+        static string Text(long tokens) => tokens.ToString(CultureInfo.InvariantCulture);
+        SettingChange[] batch = before == now.Geometry.TokensPerStep
+            ? []
+            : [new SettingChange("global-batch", Text(before), Text(now.Geometry.TokensPerStep))];
+        return [.. batch, .. SavedSettings.Changes(run.Settings, now.Settings)];
+    }
+
     /// <summary>Takes training data to where a checkpoint left off; to its beginning where there is none.</summary>
     /// <exception cref="UserErrorException">The checkpoint's position is none of this data.</exception>
-    public static void Seek(IRowFeed feed, StoredCheckpoint? loaded, Geometry geometry)
+    public static void Seek(IRowFeed feed, StoredCheckpoint? loaded)
     {
         if (loaded is not { Progress: var progress })
         {
@@ -144,7 +168,7 @@ internal static class Resumption
 
         // Checkpoints of a program that numbered all rows say none: so many were taken.
         feed.Seek(progress.Settings.GetValueOrDefault(SavedSettings.DataPosition) is { Length: > 0 } position ? position
-            : ((long)progress.Step * geometry.Rows).ToString(CultureInfo.InvariantCulture));
+            : ((long)progress.Step * progress.Geometry.Rows).ToString(CultureInfo.InvariantCulture));
     }
 
     /// <summary>The sums over all runs until a checkpoint.</summary>
