@@ -20,7 +20,12 @@ internal static class TrainingCommand
             GuardedOutput.GoOnWithout(lost => Messages.Tell($"error: {lost.Message}; training goes on without it"));
         }
 
-        Action<RunEvent> tell = json ? new JsonReport(Console.Out, interruption).Take : new TrainingReport(Console.Out, interruption).Take;
+        using var live = json || range is not null || TerminalKind.OfOutput() is not { } kind
+            ? null
+            : new LiveReport(kind, Console.Out, interruption);
+        Action<RunEvent> tell = live is not null ? live.Take
+            : json ? new JsonReport(Console.Out, interruption).Take
+            : new TrainingReport(Console.Out, interruption).Take;
         try
         {
             if (range is { } rates)

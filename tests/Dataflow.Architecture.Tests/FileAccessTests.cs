@@ -21,6 +21,7 @@ public partial class FileAccessTests
         ["src/Dataflow.Runtime/Machine/MachineMemory.cs"] = "what the kernel says of memory, below a root that tests replace",
         ["src/Dataflow.Training/Store/FolderLock.cs"] = "the lock of a checkpoint folder",
         ["src/Dataflow.Formats/TensorBoard/EventFile.cs"] = "only writes",
+        ["src/Dataflow.Reports/Runs/RunTail.cs"] = "follows a run's figures while they are written",
         ["src/Dataflow.Training/Files/MetricsFile.cs"] = "reads again what it appended, to cut it",
         ["src/Dataflow.Training/Files/DiskRate.cs"] = "measures a disk with a file that goes at once",
         ["src/Dataflow.Training/Weights/WeightStash.cs"] = "weights that wait while others are evaluated, in a file that nobody else sees",

@@ -17,6 +17,8 @@ internal static class ReportVerb
         "dataflow report h100-8b.csv bench/published/published_sweeps.csv --out report",
         "dataflow report runs.csv --columns machine=gpu,tok_per_sec=throughput --peak MI300X=1307 --nodes 2,8 --out report",
         "dataflow report h100-8b.csv --tokens 1e12 --global-batch 512 --price 2.5 --figures svg,pdf --out report",
+        "dataflow report --run first --run second --out report",
+        "dataflow report --run first --serve",
     ];
 
     private const double MostPeak = 1e9;
@@ -27,17 +29,18 @@ internal static class ReportVerb
         var command = new Command(
             "report",
             "Says what result files come to: peaks, projections to more nodes, costs of runs, utilization, and comparisons, as a page "
-                + "with charts, Markdown, CSV and JSON."
+                + "with charts, Markdown, CSV and JSON; and with --run how training runs went, or go."
         );
         var files = new Argument<string[]>("files")
         {
             Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV",
-            Arity = ArgumentArity.OneOrMore,
+            Arity = ArgumentArity.ZeroOrMore,
         };
+        var runs = new RunPageFlags();
         var output = Declare.Option<string?>(
             "--out",
             "DIR",
-            "write report.html, report.md, report.json and a CSV a table there",
+            "write report.html, report.md, report.json and a CSV a table there; with --run runs.html",
             Values.FilePath
         );
         var columns = Declare.Option<ColumnMapping?>(
@@ -76,7 +79,8 @@ internal static class ReportVerb
         var figures = new FigureFlags();
         var json = Declare.Flag("--json", "print the report as one JSON object instead of its files' names");
         command.Arguments.Add(files);
-        Option[] options = [output, columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, figures.Option, json];
+        Option[] ofFiles = [columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, figures.Option];
+        Option[] options = [.. runs.All, output, .. ofFiles, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -84,6 +88,12 @@ internal static class ReportVerb
 
         command.SetAction(parsed =>
         {
+            runs.CheckNeeds(parsed, files, ofFiles, output);
+            if (runs.Bind(parsed) is { } watched)
+            {
+                return (int)RunPages.Execute(watched, parsed.GetValue(output), parsed.GetValue(json));
+            }
+
             var (s, t, n) = (parsed.GetValue(steps), parsed.GetValue(tokens), parsed.GetValue(samples));
             if (new[] { s is not null, t is not null, n is not null }.Count(given => given) > 1)
             {
