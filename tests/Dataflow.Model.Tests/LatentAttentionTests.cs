@@ -55,7 +55,8 @@ public class LatentAttentionTests
         Assert.Equal(
             ["q_a_proj.bias 24", "kv_a_proj_with_mqa.bias 24", "o_proj.bias 32"],
             NamedParameter.All(biased)
-                .Where(p => p.Classes == ParameterClasses.Biases && p.Name.StartsWith("model.layers.1.self_attn.", StringComparison.Ordinal))
+                .Where(p => p.Classes == ParameterClasses.Biases)
+                .Where(p => p.Name.StartsWith("model.layers.1.self_attn.", StringComparison.Ordinal))
                 .Select(p => $"{p.Name["model.layers.1.self_attn.".Length..]} {string.Join('x', p.Part.Shape)}"));
         Assert.Equal([48, 32, 32], v2.Kinds.Select(k => k.FfnDim));
         Assert.Equal(new ExpertMixture(8, 3, 16) { Groups = 4, GroupsPerToken = 2 }, v2.KindOf(new Layer(1)).Experts);
