@@ -28,8 +28,8 @@ public sealed class CostModel
 
     private const double WideHead = 128;
 
-    // Our own attention of wider heads on a GPU does without tensor cores: it comes as near to the peak of fp32 as others to theirs, which is
-    // assumed until a GPU has said.
+    // Our own attention of wider heads on a GPU does without tensor cores: it comes as near to the peak of fp32 as others to theirs, which
+    // is assumed until a GPU has said.
     private const double WidestOfTensorCores = 256;
 
     // Of the time in which a CPU's other updates move the same bytes: codes of moments are looked up and searched for. From the shortest

@@ -4,8 +4,8 @@ using static Dataflow.Model.TensorName;
 namespace Dataflow.Model;
 
 /// <content>
-/// What a layer takes of a token besides the stream (Gemma 4), last of all: x += norm(W (activation(V x) p)), p being the layer's columns of
-/// what was made with the embedding, times 1 / sqrt(2), which is a factor of the product here.
+/// What a layer takes of a token besides the stream (Gemma 4), last of all: x += norm(W (activation(V x) p)), p being the layer's columns
+/// of what was made with the embedding, times 1 / sqrt(2), which is a factor of the product here.
 /// </content>
 internal static partial class DecoderBlock
 {

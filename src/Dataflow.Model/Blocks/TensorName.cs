@@ -293,46 +293,32 @@ public enum TensorName
 
     /// <summary>[T, layers x P] what all layers take of the chunk's tokens: made with the embedding.</summary>
     LayerInputs,
-
     /// <summary>[T x layers, P] the same, a row for each layer of a token.</summary>
     LayerInputRows,
-
     /// <summary>[T x layers] fp32, of the norm of what is projected of the embedding.</summary>
     LayerInputRstd,
-
     /// <summary>[T x layers, P] the same normed, where the roots alone are wanted.</summary>
     LayerInputNormed,
-
     /// <summary>[T, D] the embedding, made again.</summary>
     Embedded,
-
     /// <summary>[T, layers x P] gradient of <see cref="LayerInputs"/>, to which each layer adds its columns.</summary>
     GradLayerInputs,
-
     /// <summary>[T x layers, P] the same, a row for each layer of a token.</summary>
     GradLayerInputRows,
-
     /// <summary>[T, P] a layer's columns of <see cref="LayerInputs"/>.</summary>
     LayerInput,
-
     /// <summary>[T, P] a layer's columns of <see cref="GradLayerInputs"/>.</summary>
     GradLayerInput,
-
     /// <summary>[T, D] the stream before what a layer makes of its input is added.</summary>
     BeforeInput,
-
     /// <summary>[T, P] the gate that the input goes through; InputGateBackward replaces it by its gradient.</summary>
     InputGate,
-
     /// <summary>[T, P] the gated input.</summary>
     GatedInput,
-
     /// <summary>[T, P] its gradient; InputGateBackward replaces it by the gated input itself.</summary>
     GradGatedInput,
-
     /// <summary>[T, D] the product of that, before its norm.</summary>
     InputProjection,
-
     /// <summary>[T] fp32, of that norm.</summary>
     InputPostRstd,
 }

@@ -99,7 +99,9 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
 
     /// <summary>The lowest layer that a backward passes for a tensor's gradient; that after the last for the head.</summary>
     private static int LayerOf(NamedParameter trained, ModelConfig model) =>
-        trained.Classes.HasFlag(ParameterClasses.Embeddings) || trained.Spec.Name.IsBesideEmbedding() ? 0 : trained.Layer?.Index ?? model.LayerCount;
+        trained.Classes.HasFlag(ParameterClasses.Embeddings) || trained.Spec.Name.IsBesideEmbedding()
+            ? 0
+            : trained.Layer?.Index ?? model.LayerCount;
 
     /// <inheritdoc/>
     public bool Equals(FrozenTensors? other) => other is not null && Patterns == other.Patterns;

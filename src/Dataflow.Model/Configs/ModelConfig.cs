@@ -245,7 +245,7 @@ public sealed record ModelConfig
     /// <summary>Some layers are mixtures of experts.</summary>
     public bool HasExperts => Pattern is { HasExperts: true };
 
-    /// <summary>Windows may be streamed by segment: of keys and values that one layer reads, in layers that take the stream alone.</summary>
+    /// <summary>Windows may be streamed by segment: of keys and values that one layer reads, which takes the stream alone.</summary>
     public bool MayStreamWindows => !SharesKv && !HasStates && LayerInputDim == 0;
 
     /// <summary>The layer whose keys and values a layer attends to: itself, or one below that has some.</summary>

@@ -8,7 +8,7 @@ namespace Dataflow.Planning;
 /// Every family of objects of a step, one row each. The device's pools in their order, its memory and the host's before anything is
 /// lowered, objects with their names and homes, and what people are shown: all follow from these rows.
 /// </summary>
-internal static class ObjectFamilies
+internal static partial class ObjectFamilies
 {
     public static readonly ObjectRow Scratch = new(ObjectFamily.Scratch) { SlotLengthIn = static m => m.Scratch };
 
@@ -350,28 +350,6 @@ internal static class ObjectFamilies
         new(4L * (w.Workload.Geometry.Cache?.Logits ?? 0) * w.Programs.Vocabulary.RowsOf(new VocabularyBlock(block)));
 
     private static Lifetime GradientLife(WorkloadKind kind) => kind == WorkloadKind.Gradients ? Lifetime.Output : Lifetime.Transient;
-
-    /// <summary>Chunk after chunk, segments pass in the same order again and again.</summary>
-    private static Replacement InTurn(SizedResidency m) =>
-        m.Residency.WindowSegments == 1 && m.Sizes.Kind != WorkloadKind.Generation ? Replacement.FarthestUse : Replacement.LongestIdle;
-
-    private static int? TurnOf(SizedResidency m, ObjectId id) =>
-        m.Sizes.TurnOfWindow(id.Layer!.Value) is > 0 and var turn ? turn : null;
-
-    private static Bytes OfWindow(SizedResidency m, ObjectId id, Bytes piece)
-    {
-        int rows = id.Segment is { } s ? m.Geometry.RowsOf(new Segment(s, m.Residency.WindowSegments)) : m.Geometry.WindowRows;
-        return RowsOfWindow(m, piece, rows);
-    }
-
-    private static Bytes RowsOfWindow(SizedResidency m, Bytes piece, int rows) => new(piece.Value / m.Geometry.ChunkTokens * rows);
-
-    private static ObjectId HomeInLayer(SizedResidency m, ObjectId id) =>
-        id with
-        {
-            Layer = new Layer(m.Pattern.HomeOf(id.Layer!.Value, id.Round!.Value)),
-            Round = null,
-        };
 
     private static ObjectRow Vocabulary(ObjectRow ofLayers, Func<Recipe, DType> type) =>
         ofLayers with

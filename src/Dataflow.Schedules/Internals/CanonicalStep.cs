@@ -366,26 +366,6 @@ internal sealed partial class CanonicalStep(
         }
     }
 
-    /// <summary>What layers take of a chunk's tokens, and its gradient, where a program names them.</summary>
-    private void LayerInputs(BlockProgram program, Chunk c, Round r, AccessMode mode)
-    {
-        long length = programs.LayerInputsSize.Value;
-        if (length == 0)
-        {
-            return;
-        }
-
-        if (Uses(program, Roles.LayerInputs))
-        {
-            Add(Roles.LayerInputs, new ObjectId(ObjectFamily.LayerInputs) { Chunk = c, Round = r }, 0, length, mode);
-        }
-
-        if (Uses(program, Roles.GradLayerInputs))
-        {
-            Accumulate(Roles.GradLayerInputs, new ObjectId(ObjectFamily.GradLayerInputs) { Chunk = c, Round = r }, 0, length);
-        }
-    }
-
     private void Table(Chunk c, Round r) =>
         Add(Roles.Table, new ObjectId(ObjectFamily.Tables) { Chunk = c, Round = r }, 0, programs.TableSize.Value, AccessMode.Read);
 

@@ -237,34 +237,6 @@ TEST(WeightedUnitsWithoutAGateAreThoseOfTheDefinition)
 namespace
 {
 
-template <typename T> void check_scale(int count)
-{
-    Numbers numbers(count);
-    const std::vector<T> x = numbers.many<T>(count), factor = numbers.many<T>(1);
-    Array<T> device_x(x), device_factor(factor);
-    kernel("scale", std::string("scale_") + Type<T>::Name)
-        .run({divided_up(count, 256)}, {256}, 0, device_x.device(), device_factor.device(), static_cast<int64_t>(count));
-    const std::vector<T> scaled = device_x.host();
-    for (int i = 0; i < count; i++)
-    {
-        check_close(scaled[i], static_cast<double>(to_float(x[i])) * to_float(factor[0]), 0, 2, "x scaled");
-    }
-}
-
-} // namespace
-
-TEST(ScaleMultipliesEachElementByTheFactor)
-{
-    for (int count : {1, 255, 256, 777})
-    {
-        check_scale<float>(count);
-        check_scale<Bf16>(count);
-    }
-}
-
-namespace
-{
-
 template <typename T> void check_input_gate(int rows, int columns)
 {
     const int stride = columns + 5;

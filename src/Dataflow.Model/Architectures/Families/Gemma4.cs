@@ -4,7 +4,8 @@ namespace Dataflow.Model;
 
 /// <summary>
 /// The text models of Gemma 4: norms by w itself, values normed, full layers with heads and positions of their own, whose keys may be
-/// values, too; the last layers may share keys and values of those below; each may take a part of a table's row besides the stream; all that a layer leaves is multiplied by a number of its own.
+/// values, too; the last layers may share keys and values of those below; each may take a part of a table's row besides the stream; all
+/// that a layer leaves is multiplied by a number of its own.
 /// </summary>
 internal sealed class Gemma4 : ModelFamily
 {
@@ -137,7 +138,8 @@ internal sealed class Gemma4 : ModelFamily
         int perLayer = fields.Has(PerLayerInput) ? fields.Int(PerLayerInput) : 0;
         if (perLayer is < 0 and not ModelConfigLimits.Unknown || (long)perLayer * config.LayerCount > ModelConfigLimits.Dim)
         {
-            fields.Faults.Add($"{PerLayerInput} of all layers together must be from 0 to {ModelConfigLimits.Dim}, found {perLayer} of each");
+            fields.Faults.Add(
+                $"{PerLayerInput} of all layers together must be from 0 to {ModelConfigLimits.Dim}, found {perLayer} of each");
         }
 
         if (perLayer > 0 && fields.Int(Rows, absent: config.VocabSize) is var rows && rows != config.VocabSize)
