@@ -53,7 +53,15 @@ public class SharedKvTests
         return random.Next(2) == 0 || model.Frozen is not null ? model : model with { LayerInputDim = 4 };
     }
 
-    /// <summary>The same with states that pass from chunk to chunk in some layers, in place of sharing.</summary>
+    private static LayerKind OfOneSublayer(LayerKind kind, int which) =>
+        which switch
+        {
+            0 => kind with { Sublayers = Sublayers.Mixer, FfnDim = 0, FfnApart = false },
+            1 => kind with { Sublayers = Sublayers.FeedForward, ConvolutionTaps = null, Recurrence = null },
+            _ => kind,
+        };
+
+    /// <summary>The same with states that pass from chunk to chunk in some layers, in place of sharing; layers of one sublayer.</summary>
     internal static ModelConfig WithStates(int seed, ModelConfig model)
     {
         var random = new Random(seed);
@@ -71,6 +79,12 @@ public class SharedKvTests
             [
                 .. kinds.Select(k => k.Attends || random.Next(2) == 0 ? k : k with { ConvolutionTaps = null, Recurrence = recurrence }),
             ];
+        }
+
+        if (seed % 3 == 0)
+        {
+            // The first one keeps the widest feed-forward, and a state.
+            kinds = [.. kinds.Select((k, i) => i == 0 ? k : OfOneSublayer(k, (seed + i) % 3))];
         }
 
         model = model with { Frozen = null, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
