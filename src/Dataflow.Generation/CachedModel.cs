@@ -67,7 +67,7 @@ public sealed class CachedModel
     public void Load(IWeightSource weights) => WeightLoading.Load(workload, state, weights);
 
     /// <summary>A place for a sequence; null where there is no room until another is closed.</summary>
-    /// <param name="capacity">Tokens that it may be given.</param>
+    /// <param name="capacity">Tokens that it may be given; where layers keep states, no more than the plan has for each sequence.</param>
     /// <param name="length">
     /// Tokens that it may have in the end: where rotary positions depend on a length, this is it. Null: the capacity.
     /// </param>

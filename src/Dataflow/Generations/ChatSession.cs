@@ -6,7 +6,7 @@ namespace Dataflow;
 
 /// <summary>
 /// A conversation with a model. What was said stays in the cache: a turn costs its own tokens alone, as far as the chat template begins
-/// the conversation's text as before.
+/// the conversation's text as before; where layers keep states, all of it, or else the conversation is read anew.
 /// </summary>
 public sealed class ChatSession : IDisposable
 {
