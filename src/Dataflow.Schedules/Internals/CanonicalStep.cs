@@ -356,14 +356,7 @@ internal sealed partial class CanonicalStep(
         bool sparse = l is not { } layer || model.KindOf(layer).Experts is not null;
         long length = model.Balances && sparse && workload.Kind != WorkloadKind.Generation ? 8L * model.BalancedExperts : 0;
         var load = new ObjectId(ObjectFamily.Loads) { Round = r };
-        if (adds && length > 0)
-        {
-            Accumulate(Roles.Load, load, 0, length);
-        }
-        else
-        {
-            Add(Roles.Load, load, 0, length, AccessMode.Read);
-        }
+        Add(Roles.Load, load, 0, length, adds && length > 0 ? Adding(load, 0) : AccessMode.Read);
     }
 
     private void Table(Chunk c, Round r) =>
@@ -383,9 +376,11 @@ internal sealed partial class CanonicalStep(
 
     private void Scratch(Bytes length, AccessMode mode) => Add(Roles.Scratch, new ObjectId(ObjectFamily.Scratch), 0, length.Value, mode);
 
-    /// <summary>The first contribution of a step overwrites, the others add to it.</summary>
     private void Accumulate(string role, ObjectId target, long offset, long length) =>
-        Add(role, target, offset, length, begun.Add((target, offset)) ? AccessMode.Write : AccessMode.ReadWrite);
+        Add(role, target, offset, length, Adding(target, offset));
+
+    /// <summary>The first contribution of a step overwrites, the others add to it.</summary>
+    private AccessMode Adding(ObjectId target, long offset) => begun.Add((target, offset)) ? AccessMode.Write : AccessMode.ReadWrite;
 
     private void Add(string role, ObjectId target, long offset, long length, AccessMode mode)
     {
