@@ -34,6 +34,7 @@ public class KilledRunTests
         {
             string saved = scratch.File($"saved-{campaign}");
             next = Campaign(run, saved, signals, next, random);
+            Assert.Equal(Enumerable.Range(1, Steps), RunReportTests.StepsIn(saved));
             Assert.All(Directory.GetFiles(scratch.File($"straight/step-{Steps:00000000}"), "*.safetensors"), file => Assert.Equal(
                 File.ReadAllBytes(file), File.ReadAllBytes(Path.Combine(saved, $"step-{Steps:00000000}", Path.GetFileName(file)))));
         }

@@ -43,7 +43,7 @@ const smoothedValues = (values, weight) => {
   return values.map(value => {
     if (value === null || value === undefined) return null;
     [sum, total] = [sum * weight + value * (1 - weight), total * weight + (1 - weight)];
-    return sum / total;
+    return Number((sum / total).toPrecision(9)); // what stays the same is drawn as such
   });
 };
 

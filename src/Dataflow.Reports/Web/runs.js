@@ -153,7 +153,8 @@ const writeTables = () => {
   byId('events').hidden = events.length === 0;
   byId('events').lastElementChild.replaceChildren(tableOf(['run', 'step', 'what'], events.map(([name, m]) => element('tr', {},
     element('td', {}, name), element('td', { class: 'number' }, `${m.step}`), element('td', {}, m.text)))));
-  const settings = Object.entries(settingNames).map(([name, title]) => {
+  const known = Object.entries(settingNames).filter(([name]) => runs.some(r => headOf(r)[name] !== undefined));
+  const settings = known.map(([name, title]) => {
     const texts = runs.map(r => settingText(name, headOf(r)[name]));
     const differs = new Set(texts).size > 1;
     return element('tr', {}, element('th', { scope: 'row' }, differs ? `${title} (differs)` : title),
