@@ -34,7 +34,8 @@ public sealed class FitTests : IDisposable
     {
         string said = Programs.Good(Programs.Dataflow(
             "fit qwen3-0.6b --hardware rtx3090 --host-memory 4 --device-memory 2 --seqlen 8192"));
-        Assert.Contains("full: none of these lengths fits: qwen3-0.6b at seqlen 8192 in bf16-sr does not fit", said, StringComparison.Ordinal);
+        Assert.Contains(
+            "full: none of these lengths fits: qwen3-0.6b at seqlen 8192 in bf16-sr does not fit", said, StringComparison.Ordinal);
         Assert.Contains("LoRA (--lora-rank 16): fits up to sequences of 8,192 tokens", said, StringComparison.Ordinal);
         Assert.Contains("QLoRA (--lora-rank 16 --base-weights nf4): ", said, StringComparison.Ordinal);
     }

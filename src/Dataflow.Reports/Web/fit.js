@@ -70,7 +70,7 @@ const show = () => {
       ...grid.methods.map((_, method) => {
         const cell = cellOf(at.model, at.machine, method, s, at.host);
         return element('td', { class: 'number' },
-          fits(cell) ? speedText(cell[0]) : cell.length === 1 ? `takes ${lengthText(cell[0])} GiB host` : 'does not fit');
+          fits(cell) ? speedText(cell[0]) : cell.length === 1 ? `${lengthText(cell[0])} GiB host` : 'does not fit');
       }))));
   history.replaceState(null, '', '#' + new URLSearchParams({
     model: grid.models[at.model].name, machine: grid.machines[at.machine].name,
