@@ -24,6 +24,7 @@ public static class StepFacts
     private const string FrozenName = "frozen";
     private const string AdapterName = "adapter";
     private const string BaseName = "base_weights";
+    private const string BalanceName = "router_balance";
     private const string WeightsName = "target_weights";
     private const string Weighted = "fp32";
     private const string PairsName = "pairs";
@@ -39,6 +40,10 @@ public static class StepFacts
     /// <summary>What training leaves as it is, by patterns of names, where it is a choice of the run and not the model's own.</summary>
     public static IEnumerable<KeyValuePair<string, string>> FrozenOf(Workload workload) =>
         workload.Model.Frozen is { } frozen ? [new(FrozenName, frozen.Patterns)] : [];
+
+    /// <summary>By what the load-balancing loss counts, where it is a choice of the run.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> BalanceOf(Workload workload) =>
+        workload.Model.AskedBalanceWeight is { } weight ? [new(BalanceName, Text(weight))] : [];
 
     /// <summary>What the model's adapter is of, as adapter_config.json says it, in one line.</summary>
     public static IEnumerable<KeyValuePair<string, string>> AdapterOf(Workload workload) =>
@@ -81,7 +86,8 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        string[] mayBe = [OptimizerName, CacheName, FrozenName, AdapterName, BaseName, WeightsName, PairsName, AttentionName];
+        string[] mayBe =
+            [OptimizerName, CacheName, FrozenName, AdapterName, BaseName, BalanceName, WeightsName, PairsName, AttentionName];
         var optional = schedule.Facts.Where(f => mayBe.Contains(f.Key)).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
@@ -94,7 +100,8 @@ public static class StepFacts
         {
             return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
                 + $"{FrozenName} where tensors are frozen, {AdapterName} where there is one, {BaseName} where that is not the "
-                + $"recipe's type, {CacheName} where sequences are continued, {WeightsName} {Weighted} where targets have weights, "
+                + $"recipe's type, {BalanceName} where the run chose it, {CacheName} where sequences are continued, {WeightsName} "
+                + $"{Weighted} where targets have weights, "
                 + $"{PairsName} {Compared} where documents are pairs, and {AttentionName} where it is not by our own kernels";
         }
 
@@ -104,7 +111,8 @@ public static class StepFacts
             return $"the schedule is of the model {facts["model"]}, not of {model.Name}";
         }
 
-        string? odd = Frozen(facts.GetValueOrDefault(FrozenName), ref model);
+        string? odd = Balance(facts.GetValueOrDefault(BalanceName), ref model);
+        odd ??= Frozen(facts.GetValueOrDefault(FrozenName), ref model);
         odd ??= Adapter(facts.GetValueOrDefault(AdapterName), ref model);
         if ((odd ?? Base(facts.GetValueOrDefault(BaseName), ref model)) is { } unlike)
         {
@@ -165,6 +173,37 @@ public static class StepFacts
         workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };
         return GeometryLimits.Fault(geometry, model);
     }
+
+    /// <summary>Balances as the schedule says, unless the model does so already; or what is wrong with that.</summary>
+    private static string? Balance(string? text, ref ModelConfig model)
+    {
+        if (model.AskedBalanceWeight is { } asked)
+        {
+            return Text(asked) == text ? null : $"the schedule has {BalanceName} {text ?? "of the file"}, not {Text(asked)}";
+        }
+
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (!double.TryParse(text, CultureInfo.InvariantCulture, out double weight) || Text(weight) != text || !(weight >= 0))
+        {
+            return $"{BalanceName} {text} is no weight of a loss";
+        }
+
+        try
+        {
+            model = model.Balancing(weight);
+            return null;
+        }
+        catch (UserErrorException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
 
     /// <summary>Freezes what the schedule says, unless the model is so already; or what is wrong with that.</summary>
     private static string? Frozen(string? patterns, ref ModelConfig model)

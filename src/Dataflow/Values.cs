@@ -97,6 +97,12 @@ public static class Values
     /// <summary>Numbers of steps, from 1.</summary>
     public static int[] Steps(string text) => [.. text.Split(',').Select(t => (int)Whole(t, 1, int.MaxValue))];
 
+    /// <summary>By what the load-balancing loss counts.</summary>
+    public static double BalanceWeight(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && value >= 0
+            ? value
+            : throw new UserErrorException($"'{text}' will not do; give a number of at least 0, as 0.001");
+
     /// <summary>A whole number within limits.</summary>
     public static Func<string, int> Count(int least, int most) => text => (int)Whole(text, least, most);
 

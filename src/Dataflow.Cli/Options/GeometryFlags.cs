@@ -54,6 +54,13 @@ internal sealed class GeometryFlags
             + "no gradients and no optimizer state, and nothing goes back below the lowest layer that is trained; may be given again",
         t => NamePattern.Parse(t).Text
     );
+    private readonly Option<double?> balance = Declare.Option<double?>(
+        "--router-balance",
+        "WEIGHT",
+        "by what the load-balancing loss of a mixture's experts counts beside the targets' loss, 0 for none [default: as the model's "
+            + "config says: router_aux_loss_coef where output_router_logits is true]",
+        t => Values.BalanceWeight(t)
+    );
     private readonly AdapterFlags adapter = new();
     private readonly Option<int?> chunk = Declare.Option<int?>("--chunk", "TOKENS", "tokens processed together", t =>
         (int)Values.Tokens(t, 1, Most)
@@ -112,6 +119,7 @@ internal sealed class GeometryFlags
             command.Options.Add(globalBatch);
             command.Options.Add(clip);
             command.Options.Add(freeze);
+            command.Options.Add(balance);
         }
 
         adapter.AddTo(command, ofSteps);
@@ -150,6 +158,7 @@ internal sealed class GeometryFlags
             SaveSet = OfRows(parsed) ? parsed.GetValue(saveSet) : null,
             Attention = OfRows(parsed) ? parsed.GetValue(attention) : null,
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
+            BalanceWeight = OfSteps(parsed) ? parsed.GetValue(balance) : null,
             Freeze = OfSteps(parsed) ? parsed.GetValue(freeze) ?? [] : [],
             Adapter = adapter.Bind(parsed),
             BaseWeights = adapter.Stored(parsed),

@@ -220,25 +220,6 @@ public sealed partial record ModelConfig
     /// <summary>Some layers pass a state from chunk to chunk in place of keys and values.</summary>
     public bool HasStates => Pattern is { HasStates: true };
 
-    /// <summary>By what the load-balancing loss of the mixtures counts beside that of the targets; 0: there is none.</summary>
-    public double BalanceWeight { get; init; }
-
-    /// <summary>There is a load-balancing loss.</summary>
-    public bool Balances => BalanceWeight > 0;
-
-    /// <summary>Experts of its sparse layers, which all have as many; 0 where it has none.</summary>
-    public int BalancedExperts => Pattern?.Kinds.FirstOrDefault(k => k.Experts is not null)?.Experts?.Count ?? 0;
-
-    /// <summary>
-    /// By what the sum over experts of count times sum of probabilities counts in the loss of a step: weight x E / R^2, R being the rows
-    /// of a round in all sparse layers; of several rounds the mean of their losses.
-    /// </summary>
-    public double BalanceFactor(Geometry geometry)
-    {
-        double rows = (double)Kinds.Count(k => k.Experts is not null) * geometry.ChunkTokens * geometry.ChunksPerRound;
-        return BalanceWeight * BalancedExperts / (rows * rows * geometry.Rounds);
-    }
-
     /// <summary>Layers behind the last that its files hold besides, which predict further tokens: they are passed over.</summary>
     public int LayersBeyond { get; init; }
 

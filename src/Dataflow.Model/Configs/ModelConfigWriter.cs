@@ -16,14 +16,15 @@ public static class ModelConfigWriter
 
     /// <summary>
     /// As a model's folder holds it: as it was read, if it was of Hugging Face; else in that form, or, where it has no words for it (layers
-    /// of several kinds), in our own format. What a run freezes, its adapter, and what its base is stored in are the run's, and not said.
+    /// of several kinds), in our own format. What a run freezes, its adapter, what its base is stored in and how it balances experts are
+    /// the run's, and not said.
     /// </summary>
     /// <exception cref="InvalidOperationException">
     /// It was changed after it was read, and is of a family that can only be written as it was read.
     /// </exception>
     public static string Stored(ModelConfig config)
     {
-        config = config with { Frozen = null, Adapter = null, BaseWeights = null };
+        config = config with { Frozen = null, Adapter = null, BaseWeights = null, AskedBalanceWeight = null };
         if (config.Origin.Source is { } source && ModelConfigReader.Parse(source, config.Name) == config)
         {
             return source + "\n";

@@ -30,6 +30,9 @@ public sealed record PlanOptions
     /// <summary>Tokens of a step, a multiple of <see cref="Seqlen"/>; by default 8,192, or as many as hide the update on a GPU.</summary>
     public long? GlobalBatch { get; init; }
 
+    /// <summary>By what the load-balancing loss of experts counts, 0 for none; by default as the model's file says.</summary>
+    public double? BalanceWeight { get; init; }
+
     /// <summary>Tokens processed together.</summary>
     public int? Chunk { get; init; }
 
@@ -148,6 +151,7 @@ public sealed record PlanOptions
     public ModelConfig Trained(ModelConfig model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        model = model.AskedBalanceWeight is null ? model.Balancing(BalanceWeight) : model;
         model = model.Frozen is null ? model.Freezing(Freeze) : model;
         model = model.Adapter is null && Adapter is { } adapter ? model.Adapting(adapter.Resolved) : model;
         return model.BaseWeights is null && Base is { } type ? model.Storing(type) : model;

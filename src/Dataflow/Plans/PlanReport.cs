@@ -85,7 +85,7 @@ public static class PlanReport
         {
             string mean = g.Rounds == 1 ? "" : "; it is the mean of the rounds' losses, each over a round's tokens alone";
             output.WriteLine(
-                string.Create(CultureInfo.InvariantCulture, $"  the load-balancing loss of experts counts {model.BalanceWeight}{mean}"));
+                string.Create(CultureInfo.InvariantCulture, $"  the load-balancing loss of experts counts {model.BalanceShare}{mean}"));
         }
     }
 
