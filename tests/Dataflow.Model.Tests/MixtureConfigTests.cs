@@ -72,6 +72,35 @@ public class MixtureConfigTests
         Assert.Equal($"m cannot be used: {fault}", Assert.Throws<UserErrorException>(() => ModelConfigReader.Parse(json, "m")).Message);
     }
 
+    /// <summary>A file that says no more than this is of the larger published model, positions and windows too.</summary>
+    [Fact]
+    public void What_a_file_of_gpt_oss_leaves_out_is_as_published()
+    {
+        const string least = """
+            {"model_type": "gpt_oss", "vocab_size": 201088, "hidden_size": 2880, "num_hidden_layers": 36, "num_attention_heads": 64}
+            """;
+        var model = ModelConfigReader.Parse(least, "gpt-oss-120b");
+        var published = ModelConfigReader.Parse(Repository.Read("models", "gpt-oss-120b.json"), "gpt-oss-120b");
+        Assert.Equal(
+            published with { Origin = model.Origin, MaxPositions = null, PaddingId = null },
+            model);
+        Assert.Equal([128, null], published.Kinds.Take(2).Select(k => k.Window));
+        (string Key, string Fault)[] wrong =
+        [
+            ("\"swiglu_alpha\": 1.5", "swiglu_alpha is 1.5, and units of experts have 1.702"),
+            ("\"swiglu_limit\": 0", "swiglu_limit must be above 0, found 0"),
+            (
+                "\"quantization_config\": {\"quant_method\": \"mxfp6\"}",
+                "quantization_config is set, and quantised weights cannot be trained"
+            ),
+        ];
+        foreach (var (key, fault) in wrong)
+        {
+            string json = least.Replace("\"vocab_size\"", key + ", \"vocab_size\"", StringComparison.Ordinal);
+            Assert.Equal($"m cannot be used: {fault}", Assert.Throws<UserErrorException>(() => ModelConfigReader.Parse(json, "m")).Message);
+        }
+    }
+
     [Fact]
     public void Muon_takes_matrices_of_experts_and_refuses_a_tensor_that_stacks_them()
     {
