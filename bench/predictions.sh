@@ -119,12 +119,11 @@ mixtures() {
 hybrids() {
     heading "Layers with a state" "What is trained is in bf16-sr; adapters are of all matrices of the layers that have a name of their own."
     published "hybrids"
-    budgets "flextrain, full" qwen3.5-9b 2048 192 "31.3:3237 24:2278"
-    budgets "shadowspill, full" qwen3.5-9b 1024 112 "16:3440"
-    budgets "shadowspill, LoRA of rank 32" qwen3.5-9b 1024 112 "16:4365" --lora-rank 32
     budgets "flextrain, LoRA (Qwen3.6-27B)" qwen3.5-27b 2048 192 "31.3:1284 24:1501 20:1486 16:1297" $lora
-    budgets "flextrain, LoRA" qwen3.5-35b-a3b 2048 192 "31.3:5923 24:4528 20:4471 16:2792" $lora
-    local models=("qwen3.5-27b" "qwen3.5-27b $lora" "qwen3.5-27b $qlora" "gemma-4-31b" "gemma-4-31b $lora" "gemma-4-31b $qlora") length
+    echo
+    echo "Other published rows are of Qwen3.5-9B and Qwen3.5-35B-A3B, whose configs were not at hand; a preset is never guessed."
+    local models=() model length
+    for model in qwen3.5-27b gemma-4-26b-a4b nemotron-3-nano-30b; do models+=("$model" "$model $lora" "$model $qlora"); done
     for length in 4096 131072; do
         planned "$length" 24 64 "rtx4090 rtx5090 h100-sxm" "${models[@]}"
         planned "$length" 80 256 "h100-sxm" "${models[@]}"

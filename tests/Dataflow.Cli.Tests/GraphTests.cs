@@ -43,7 +43,7 @@ public class GraphTests
     {
         var outcome = Programs.Run(
             Path.Combine(Programs.Root, "bin", "dataflow"),
-            $"{Run} --steps 2 --cuda-graphs on".Split(' '),
+            $"{Run} --steps 4 --cuda-graphs on".Split(' '), // the second step is looked into, and launched op by op
             environment: new Dictionary<string, string?> { ["DATAFLOW_EMULATION"] = "stream_capture=0" }
         );
         Assert.Equal(1, outcome.Status);

@@ -24,7 +24,7 @@ public abstract class ExpertAdapterConformance<TDevice> : ConformanceSuite<TDevi
     /// Every mixture whose experts can have one; on a slow device those of gpt-oss and one whose experts are tensors each.
     /// </summary>
     public static TheoryData<string> Cases =>
-        [.. GoldenCase.Families.Where(f => IsSoak || !Device.IsSlow || f is "gpt-oss" or "mixtral-idle").Where(HasExperts)];
+        [.. GoldenCase.AdaptedFamilies.Where(f => IsSoak || !Device.IsSlow || f is "gpt-oss" or "mixtral-idle").Where(HasExperts)];
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -38,6 +38,13 @@ public class ObjectFamiliesTests
             var experts = new LayerKind(0) { Experts = new ExpertMixture(8, 2, 32) };
             var mixture = request.Model with { Pattern = new LayerPattern(experts), BalanceWeight = 0.01, Frozen = null, Adapter = null };
             Check(seed, request with { Model = mixture }, geometry, seen);
+            var taking = request with
+            {
+                Model = request.Model with { LayerInputDim = 4, Frozen = null, Adapter = null },
+                Pins = request.Pins with { VocabularyBlocks = null },
+                Pairs = false,
+            };
+            Check(seed, taking, GeometryRule.Candidates(taking)[0], seen);
         }
 
         Assert.Equal(ObjectFamily.All.ToHashSet(), seen);
@@ -70,7 +77,7 @@ public class ObjectFamiliesTests
             foreach (var model in new[] { whole, apart })
             {
                 var rows = ObjectFamilies.Of(new BlockPrograms(model, Recipe.Bf16, new Geometry(64, 1, 32, 2, 1, 16)));
-                Assert.Equal(model == whole ? 23 : 25, rows.Select(r => r.PoolOf(model, false)).Distinct().Count());
+                Assert.Equal(model == whole ? 25 : 27, rows.Select(r => r.PoolOf(model, false)).Distinct().Count());
             }
         }
     }

@@ -15,9 +15,11 @@ internal static class Declare
         CustomParser = result => Parse(result, name, parse),
     };
 
-    /// <summary>An option that may be given again, a value each time.</summary>
-    public static Option<string[]?> Several(string name, string placeholder, string description, Func<string, string> parse) => new(name)
+    /// <summary>An option that may be given again, a value each time, or with several values at once.</summary>
+    public static Option<string[]?> Several(
+        string name, string placeholder, string description, Func<string, string> parse, bool together = false) => new(name)
     {
+        AllowMultipleArgumentsPerToken = together,
         Description = description,
         HelpName = placeholder,
         Arity = ArgumentArity.OneOrMore,

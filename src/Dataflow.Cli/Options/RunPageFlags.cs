@@ -16,10 +16,11 @@ internal sealed class RunPageFlags
 {
     private readonly Option<string[]?> runs = Declare.Several(
         "--run",
-        "DIR",
-        "a run's folder, that of its --checkpoint: a page of its loss, rate, norms, speed, memory and more; may be given again, and "
-            + "several runs are drawn over each other",
-        Values.FilePath
+        "DIR...",
+        "runs' folders, those of their --checkpoint: a page of loss, rate, norms, speed, memory and more, on which several runs are drawn "
+            + "over each other",
+        Values.FilePath,
+        together: true
     );
     private readonly Option<int?> serve = new("--serve")
     {

@@ -4,7 +4,7 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// Bytes of the homes that objects of a family have, given the number of slots in which they take turns: what the tenancy pass will find
-/// to travel, or slightly more.
+/// to travel, or slightly more. Where layers differ in size, those that leave may be the largest.
 /// </summary>
 internal static class HomeRules
 {
@@ -13,11 +13,11 @@ internal static class HomeRules
     /// for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends. A backward
     /// that ends above the first layer leaves each layer idle for long.
     /// </summary>
-    public static Bytes Weights(SizedResidency m, int slots, Bytes length)
+    public static Bytes Weights(SizedResidency m, int part, int slots)
     {
         if (!m.Sizes.Kind.HasBackward())
         {
-            return length * OfRing(m.Layers, m.Residency.WeightSlots);
+            return m.Sizes.LargestWeights(part, OfRing(m.Layers, m.Residency.WeightSlots));
         }
 
         bool turn =
@@ -26,14 +26,14 @@ internal static class HomeRules
             turn ? Math.Min(m.Layers, 2 * (m.Layers - slots))
             : slots < m.Layers ? m.Layers
             : 0;
-        return length * homes;
+        return m.Sizes.LargestWeights(part, homes);
     }
 
     /// <summary>Without a backward, layers that do not stay.</summary>
     private static int OfRing(int layers, int slots) => slots >= layers ? 0 : layers - ObjectFamilies.Staying(layers, slots);
 
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
-    public static Bytes Gradients(SizedResidency m, int slots, Bytes length)
+    public static Bytes Gradients(SizedResidency m, int part, int slots)
     {
         int ring = m.Sizes.LayersWithGradients - m.Residency.ResidentGradients;
         int homes =
@@ -41,7 +41,7 @@ internal static class HomeRules
             : m.Sizes.Kind == WorkloadKind.Gradients ? m.Sizes.LayersWithGradients
             : !m.Sizes.UsesGradientsAtOnce && slots < ring ? ring
             : 0;
-        return length * homes;
+        return m.Sizes.LargestGradients(part, homes);
     }
 
     /// <summary>Optimizer state, but for the pieces that stay; none where all do.</summary>

@@ -15,6 +15,8 @@ internal sealed class MemorySizes
     private readonly int[] placesOfGradients;
     private readonly int[] placesOfWindows;
     private readonly int[] turns;
+    private readonly Bytes[][] largestWeights;
+    private readonly Bytes[][] largestGradients;
     private Bytes[]? momentsBefore;
 
     public MemorySizes(Workload workload, BlockPrograms programs)
@@ -49,6 +51,10 @@ internal sealed class MemorySizes
         Owners = new ParameterOwners(workload.Model, programs);
         Rows = ObjectFamilies.Of(programs);
         this.lengths = [.. Rows.Select(row => row.SlotLength(this).Aligned)];
+        int parts = workload.Model.Layers.Max(l => programs[l].Parts.Length);
+        Bytes[] Largest(Func<LayerPrograms, Bytes> size) => Sums(workload.Model.Layers.Select(l => size(programs[l]).Aligned));
+        largestWeights = [.. Enumerable.Range(0, parts).Select(p => Largest(k => k.WeightsSize(p)))];
+        largestGradients = [.. Enumerable.Range(0, parts).Select(p => Largest(k => k.GradientsSize(p)))];
     }
 
     /// <summary>The workload.</summary>
@@ -158,6 +164,19 @@ internal sealed class MemorySizes
     {
         momentsBefore ??= MomentsBefore();
         return momentsBefore[^1] - momentsBefore[piece];
+    }
+
+    /// <summary>Parameters of so many layers, those with the most: one of the objects of each.</summary>
+    public Bytes LargestWeights(int part, int layers) => largestWeights[part][layers];
+
+    /// <summary>Their gradients, likewise.</summary>
+    public Bytes LargestGradients(int part, int layers) => largestGradients[part][layers];
+
+    /// <summary>Of none, of the largest, of the two largest and so on.</summary>
+    private static Bytes[] Sums(IEnumerable<Bytes> sizes)
+    {
+        var sum = Bytes.Zero;
+        return [Bytes.Zero, .. sizes.OrderDescending().Select(size => sum += size)];
     }
 
     private static int[] Turns(ModelConfig model, int[] windows)

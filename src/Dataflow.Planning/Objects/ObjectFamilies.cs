@@ -313,7 +313,7 @@ internal static partial class ObjectFamilies
                 !m.Sizes.Kind.HasBackward() && IsSpread(m.Layers, id.Layer!.Value.Index, Staying(m.Layers, m.Residency.WeightSlots)),
             Life = static _ => Lifetime.State,
             Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).SizeIn(m.Sizes.Workload.Recipe),
-            Homes = HomeRules.Weights,
+            Homes = (m, slots, _) => HomeRules.Weights(m, part, slots),
         };
 
     private static ObjectRow GradientsOf(int part) =>
@@ -329,7 +329,7 @@ internal static partial class ObjectFamilies
             IsResident = static (m, id) => m.Sizes.PlaceOfGradients(id.Layer!.Value) < m.Residency.ResidentGradients,
             Life = GradientLife,
             Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Gradients),
-            Homes = HomeRules.Gradients,
+            Homes = (m, slots, _) => HomeRules.Gradients(m, part, slots),
         };
 
     /// <summary>

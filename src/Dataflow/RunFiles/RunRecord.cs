@@ -102,19 +102,29 @@ public sealed record RunRecord(
     }
 
     private static IEnumerable<string> Folders(string folder, int depth) =>
-        IsRun(folder) ? [folder]
+        HasBegun(folder) ? [folder]
         : depth == Deepest ? []
         : Directory.GetDirectories(folder).Order(StringComparer.Ordinal).SelectMany(inner => Folders(inner, depth + 1));
 
-    private static bool IsRun(string folder) =>
-        File.Exists(Path.Combine(folder, RunFile.Name)) || File.Exists(Path.Combine(folder, Metrics))
-        || Directory.EnumerateDirectories(folder, "step-*").Any();
+    private static bool IsRun(string folder) => File.Exists(Path.Combine(folder, RunFile.Name)) || HasBegun(folder);
+
+    /// <summary>It has more than a run file, which may be one that somebody wrote and has not run.</summary>
+    private static bool HasBegun(string folder) =>
+        File.Exists(Path.Combine(folder, Metrics)) || Directory.EnumerateDirectories(folder, "step-*").Any();
 
     private static RunRecord Read(string path, RunFile? file, RunState state) => new(
         path,
         file?.Settings.ToDictionary(e => e.Name, e => string.Join(", ", e.Texts)) ?? [],
-        file?.Recorded?.ToDictionary(r => r.Key, r => r.Value?.ToJsonString().Trim('"') ?? "") ?? [],
+        file?.Recorded?.ToDictionary(r => r.Key, r => Text(r.Value)) ?? [],
         state);
+
+    /// <summary>As people read it: of lists what is in them, of objects names and values.</summary>
+    private static string Text(JsonNode? value) => value switch
+    {
+        JsonArray list => string.Join("; ", list.Select(Text)),
+        JsonObject of => string.Join(", ", of.Select(p => $"{p.Key.Replace('_', ' ')} {Text(p.Value)}")),
+        _ => value?.ToString() ?? "",
+    };
 
     private static RunRecord WithCheckpoint(RunRecord run)
     {
