@@ -41,7 +41,8 @@ public sealed class InitialValuesTests
         {
             float[] values = new float[binding.ElementCount];
             binding.Read(source, 0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
-            if (binding.Name.EndsWith("bias", StringComparison.Ordinal)
+            if (binding.Name.EndsWith(".bias", StringComparison.Ordinal)
+                || binding.Name.EndsWith("proj_bias", StringComparison.Ordinal)
                 || binding.Tensor.Name is WeightName.RouterCorrection or WeightName.AttentionSinks)
             {
                 Assert.All(values, v => Assert.Equal(0, v));
