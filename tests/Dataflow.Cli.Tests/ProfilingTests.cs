@@ -203,7 +203,10 @@ public class ProfilingTests
                     environment: new Dictionary<string, string?> { ["NVTX_INJECTION64_PATH"] = tool }
                 )
             );
-        double Loss(string output) => JsonDocument.Parse(output.Split('\n')[1]).RootElement.GetProperty("loss").GetDouble();
+        double Loss(string output) => JsonDocument
+            .Parse(output.Split('\n').Single(l => l.Contains("\"event\":\"step\"", StringComparison.Ordinal)))
+            .RootElement.GetProperty("loss")
+            .GetDouble();
         Assert.Equal(Loss(Run(null)), Loss(Run("/no/such/library.so")));
     }
 
@@ -243,7 +246,8 @@ public class ProfilingTests
                 .ToList();
             double predicted = lines[^1].GetProperty("predicted_step_seconds").GetDouble(),
                 measured = lines[^1].GetProperty("measured_step_seconds").GetDouble();
-            Assert.Equal(predicted, lines[1].GetProperty("predicted_seconds").GetDouble());
+            var first = lines.First(l => l.GetProperty("event").GetString() == "step");
+            Assert.Equal(predicted, first.GetProperty("predicted_seconds").GetDouble());
             Assert.Equal(measured / predicted, lines[^1].GetProperty("measured_per_predicted").GetDouble(), 1e-9);
             Assert.InRange(predicted, 1e-6, 1e6);
         }

@@ -84,6 +84,18 @@ public class DisposalTests
         return Threads();
     }
 
-    private static string[] Threads() =>
-        [.. Directory.GetDirectories("/proc/self/task").Select(t => File.ReadAllText(Path.Combine(t, "comm")).Trim()).Distinct()];
+    private static string[] Threads() => [.. Directory.GetDirectories("/proc/self/task").Select(NameOf).OfType<string>().Distinct()];
+
+    /// <summary>Null: it ended since it was listed.</summary>
+    private static string? NameOf(string task)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(task, "comm")).Trim();
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 }
