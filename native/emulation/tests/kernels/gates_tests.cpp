@@ -171,9 +171,9 @@ template <typename T> void check_ungated(int rows, int columns)
     const std::string suffix = std::string(Type<T>::Name) + any_rows<T>(columns), where = std::to_string(columns) + " columns, no gate";
     const uint32_t grid = rows;
     kernel("weighted_activation", "weighted_silu_forward_" + suffix)
-        .run({grid}, {256}, 0, device_up.device(), device_weights.device(), forward.device(), columns);
+        .run({grid}, {256}, 0, device_up.device(), device_weights.device(), forward.device(), columns, 0.0f);
     kernel("weighted_activation", "weighted_silu_backward_" + suffix)
-        .run({grid}, {256}, 0, gradient.device(), device_up.device(), device_weights.device(), grad_weights.device(), columns);
+        .run({grid}, {256}, 0, gradient.device(), device_up.device(), device_weights.device(), grad_weights.device(), columns, 0.0f);
     check_same(forward.host(), gradient.host(), "forward and backward, " + where);
     const std::vector<T> s = forward.host(), d = device_up.host();
     const std::vector<float> dw = grad_weights.host();
