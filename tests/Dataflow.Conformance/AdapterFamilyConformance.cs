@@ -14,8 +14,8 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
 {
     private const string Prefix = "base_model.model.";
 
-    /// <summary>Every family; on a slow device one of five, and all of them in a soak run.</summary>
-    public static TheoryData<string> Cases => [.. GoldenCase.AdaptedFamilies.Where((_, i) => IsSoak || !Device.IsSlow || i % 5 == 3)];
+    /// <summary>Every family; on a slow device one of ten, and all of them in a soak run.</summary>
+    public static TheoryData<string> Cases => [.. GoldenCase.AdaptedFamilies.Where((_, i) => IsSoak || !Device.IsSlow || i % 10 == 3)];
 
     /// <summary>Likewise, but for those in which it is refused: of what stands in attention's place, and of gated attention.</summary>
     public static TheoryData<string> CasesOfDora =>
