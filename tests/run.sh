@@ -86,8 +86,9 @@ programs=(artifacts/emulation/tests/{emulation,kernel}-tests)
 [ -z "$fast" ] || programs=()
 # The emulated driver is one for a process: its classes run in two, side by side.
 halved=Dataflow.Cuda.Emulated.Tests
-half=(EquivalenceTests TrajectoryTests StepShapeTests StepGraphTests GroupTests FrozenTests FamilyTests AdapterFamilyTests)
-first=("$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests "$halved-1" "${programs[@]##*/}"
+half=(EquivalenceTests TrajectoryTests StepShapeTests StepGraphTests GroupTests FrozenTests FamilyTests AdapterFamilyTests
+    AdapterTests ExpertTests ExpertAdapterTests StateTests AttentionTests GraphTrajectoryTests GraphOptimizerTests)
+first=("$halved-1" "$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests "${programs[@]##*/}"
     Dataflow.{Text,Reports,Planning}.Tests Dataflow.Tests Dataflow.Oracle.Tests)
 names=("${first[@]}")
 for project in tests/*/*.Tests.csproj; do
