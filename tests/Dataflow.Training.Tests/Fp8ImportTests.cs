@@ -34,22 +34,7 @@ public sealed class Fp8ImportTests : IDisposable
         using var quantised = Checkpoint.Open(made.Quantised);
         using var plain = Checkpoint.Open(made.Plain);
         var (weights, expected) = (quantised.WeightsOf(model), plain.WeightsOf(model));
-        foreach (var type in new[] { DType.Float32, DType.BFloat16 })
-        {
-            foreach (var o in ParameterObject.All(model))
-            {
-                // Pieces that begin and end anywhere, by several threads.
-                int count = (int)o.Layout(model).ElementCount, piece = Math.Max(1, count / 7);
-                Parallel.For(0, (count + piece - 1) / piece, i =>
-                {
-                    int some = Math.Min(piece, count - (i * piece)) * (int)type.Size();
-                    var (now, then) = (new byte[some], new byte[some]);
-                    weights.Read(o, i * (long)piece, now, type);
-                    expected.Read(o, i * (long)piece, then, type);
-                    Assert.Equal(then, now);
-                });
-            }
-        }
+        SameNumbers.Check(model, weights, expected, 7);
     }
 
     [Theory, MemberData(nameof(Folders))]

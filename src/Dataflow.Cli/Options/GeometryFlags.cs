@@ -40,7 +40,8 @@ internal sealed class GeometryFlags
     private readonly Option<long?> globalBatch = Declare.Option<long?>(
         "--global-batch",
         "TOKENS",
-        "tokens of a step, a multiple of --seqlen [default: 8k, or as many as hide the update on a GPU; all of the data if it has fewer]",
+        "tokens of a step, a multiple of --seqlen [default: 8k, or as many as hide the update on a GPU, at least 8k with an adapter; all "
+            + "of the data if it has fewer]",
         t => Values.Tokens(t, 1, LargestStep)
     );
 
