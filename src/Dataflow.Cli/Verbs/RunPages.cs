@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Dataflow.Reports;
 using Dataflow.Reports.Pages;
@@ -41,6 +42,11 @@ internal static class RunPages
 
     private static ExitCode Serve(RunPageOptions options, IReadOnlyList<RunTail> runs, string title, bool json)
     {
+        using (var self = Process.GetCurrentProcess())
+        {
+            self.PriorityClass = ProcessPriorityClass.BelowNormal; // to be watched must not slow a run that trains on this machine
+        }
+
         using var server = new RunServer(runs, title, options.Address, options.Port!.Value);
         using var signals = new StopSignals();
         Console.Out.WriteLine(json

@@ -19,7 +19,7 @@ public sealed class RunServer : IDisposable
 
     private const int MostMessages = 256;
     private const int TokenBytes = 16;
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private readonly IReadOnlyList<RunTail> runs;
