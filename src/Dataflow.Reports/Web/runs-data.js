@@ -143,4 +143,4 @@ const settingNames = {
 const settingText = (name, value) => value === undefined || value === null ? ''
   : name.endsWith('_bytes') ? formatBytes(value)
   : name === 'plan_hash' ? value.slice(0, 12)
-  : typeof value === 'number' ? Math.round(value).toLocaleString('en') : `${value}`.slice(0, 60);
+  : typeof value === 'number' ? Math.round(value).toLocaleString('en') : `${value}`;

@@ -13,7 +13,7 @@ const valueText = (chart, value) => (chart.tick === bytesTick ? formatBytes(valu
   : chart.most === 1 ? formatPercent(value)
   : value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : Math.abs(value) < 1000 ? significant(value, 4) : shortNumber(value));
 const axisText = (chart, value) => (chart.tick ? chart.tick(value)
-  : value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(0) : tickNumber(value));
+  : value !== 0 && Math.abs(value) < 1e-3 ? Number(value.toPrecision(3)).toExponential() : tickNumber(value));
 
 // A line of a run as series: where it is smoothed, faint as it is and bold as smoothed.
 const seriesOf = (chart, run, line, colours, { over, smoothing, logX, logY }) => {
@@ -45,6 +45,12 @@ const marksOf = (run, colours, over) => run.marks.length === 0 || run.steps.leng
   },
 }];
 
+// Ticks of bytes stand at whole sizes: powers of two apart, at most six of them.
+const bytesBetweenTicks = (chart, visible, over) => {
+  const values = visible.flatMap(run => chart.lines.flatMap(line => pointsOf(run, line, over).map(p => p[1] ?? 0)));
+  return 2 ** Math.ceil(Math.log2(Math.max(6, values.reduce((a, b) => Math.max(a, b), 0)) / 6));
+};
+
 const optionOf = (item, colours, width) => {
   const now = chosen();
   const { chart } = item;
@@ -65,6 +71,7 @@ const optionOf = (item, colours, width) => {
     }),
     yAxis: axisOf(colours, chart.unit, 48, {
       type: now.logY && chart.log ? 'log' : 'value', scale: chart.id !== 'memory' && chart.most === undefined, max: chart.most,
+      interval: chart.tick === bytesTick ? bytesBetweenTicks(chart, visible, now.over) : undefined,
       axisLabel: { ...plainText(colours), hideOverlap: true, formatter: v => axisText(chart, v) },
     }),
     series: [

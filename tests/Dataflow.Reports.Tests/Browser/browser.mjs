@@ -1,6 +1,7 @@
 // Opens pages in Debian's Chromium: node SCRIPT.mjs PAGE PLAYWRIGHT CHROMIUM. A script throws at the first thing that is not as it should
 // be. With SCREENSHOTS=DIR each `look` writes the page at two widths, in light and in dark.
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [file, playwright, executablePath] = process.argv.slice(2);
@@ -71,7 +72,20 @@ export const look = async (page, name) => {
       await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
     }
   }
+  await accessible(page, name);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 1280, height: 900 });
   await settled(page);
+};
+
+// What axe finds serious, on a narrow screen and in both colour schemes; pages in frames are looked at alone.
+const accessible = async (page, name) => {
+  await page.addScriptTag({ path: join(dirname(playwright), 'axe-core', 'axe.min.js') });
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await settled(page);
+    const { violations } = await page.evaluate(() => window.axe.run({ iframes: false, preload: false }));
+    const serious = violations.filter(v => ['serious', 'critical'].includes(v.impact));
+    expect(`serious faults of ${name} in ${colorScheme}`, JSON.stringify(serious.map(v => [v.id, v.nodes.map(n => n.html)])), '[]');
+  }
 };

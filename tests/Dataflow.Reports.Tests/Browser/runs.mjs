@@ -50,15 +50,4 @@ await inBrowser(async page => {
   expect('a rollback', await page.textContent('#events'), /second30back from step 35, whose loss was 9\.00, to step 30/);
   expect('settings that differ', await page.locator('#settings th[scope=row]').allTextContents().then(t => t.join()), /type \(differs\)/);
   expect('settings that do not', await page.locator('#settings th[scope=row]').allTextContents().then(t => t.join()), /model,data/);
-
-  // What a checker of accessibility looks at, where it was fetched: AXE=FILE names its script.
-  if (process.env.AXE) {
-    await page.addScriptTag({ path: process.env.AXE });
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme });
-      const { violations } = await page.evaluate(() => window.axe.run());
-      const serious = violations.filter(v => ['serious', 'critical'].includes(v.impact));
-      expect(`serious faults in ${colorScheme}`, JSON.stringify(serious.map(v => [v.id, v.nodes.map(n => n.html)])), '[]');
-    }
-  }
 });
