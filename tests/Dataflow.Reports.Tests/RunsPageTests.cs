@@ -38,10 +38,12 @@ public sealed class RunsPageTests : IDisposable
     private static string Page() =>
         RunsPage.Of("Training: <first>, second", "As metrics.jsonl of 2 runs have it.", [First(), Second()]);
 
+    private static Dictionary<string, string> Settings(string rate) => new() { ["lr"] = rate, ["weight-decay"] = "0.1" };
+
     // Resumed at step 40 with another batch; says all that a run can say.
     private static RunLines First()
     {
-        var run = new RunLines("<first>");
+        var run = new RunLines("<first>") { Settings = Settings("3e-4") };
         run.Add(Head(0, "fp32", 100));
         for (int step = 1; step <= 100; step++)
         {
@@ -63,7 +65,7 @@ public sealed class RunsPageTests : IDisposable
 
     private static RunLines Second()
     {
-        var run = new RunLines("second");
+        var run = new RunLines("second") { Settings = Settings("1e-3") };
         run.Add(Head(0, "bf16", 200));
         foreach (int step in Enumerable.Range(1, 60))
         {

@@ -18,7 +18,7 @@ internal static class RunPages
     /// <exception cref="Model.UserErrorException">A folder has no figures, or the page cannot be written or served.</exception>
     public static ExitCode Execute(RunPageOptions options, string? folder, bool json)
     {
-        var runs = RunTail.OpenAll(options.Folders);
+        var runs = RunTail.OpenAll(options.Folders, RunRecord.SettingsOf);
         string title = $"Training: {string.Join(", ", runs.Select(r => r.Run.Name))}";
         return folder is null ? Serve(options, runs, title, json) : Write(runs, title, folder, json);
     }

@@ -40,6 +40,13 @@ public static class RunsPage
     {
         json.WriteStartObject();
         json.WriteString("name", run.Name);
+        json.WriteStartObject("settings");
+        foreach (var (name, text) in run.Settings)
+        {
+            json.WriteString(name, text);
+        }
+
+        json.WriteEndObject();
         json.WriteStartArray("lines");
         foreach (string line in run.Lines)
         {

@@ -31,6 +31,9 @@ public sealed class RunLines(string name)
     /// <summary>What is shown of it, in the order of the file.</summary>
     public IEnumerable<string> Lines => kept.Select(k => k.Line);
 
+    /// <summary>Settings of its run file, by the options' names, as texts; empty where none is known.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; set; } = new Dictionary<string, string>();
+
     /// <summary>How many lines that is.</summary>
     public int Count => kept.Count;
 

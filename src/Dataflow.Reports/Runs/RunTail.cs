@@ -11,18 +11,23 @@ namespace Dataflow.Reports;
 public sealed class RunTail
 {
     private const string Name = "metrics.jsonl";
+    private const string Head = """{"event":"run",""";
     private const int PieceBytes = 1 << 16;
 
+    private static readonly IReadOnlyDictionary<string, string> s_none = new Dictionary<string, string>();
+
     private readonly string path;
+    private readonly Func<IReadOnlyDictionary<string, string>> settings;
     private readonly byte[] piece = new byte[PieceBytes];
     private readonly List<byte> open = [];
     private readonly List<string> fresh = [];
     private long at;
     private byte[] before = [];
 
-    private RunTail(string path, string name)
+    private RunTail(string path, string name, Func<IReadOnlyDictionary<string, string>> settings)
     {
         this.path = path;
+        this.settings = settings;
         Run = new RunLines(name);
     }
 
@@ -31,8 +36,10 @@ public sealed class RunTail
 
     /// <summary>Opens those of several folders.</summary>
     /// <param name="folders">Of runs; or such files themselves.</param>
+    /// <param name="settings">What a folder's run file says, asked for when the run begins or is gone on with; null: it is not shown.</param>
     /// <exception cref="UserErrorException">One has no figures.</exception>
-    public static IReadOnlyList<RunTail> OpenAll(IReadOnlyList<string> folders)
+    public static IReadOnlyList<RunTail> OpenAll(
+        IReadOnlyList<string> folders, Func<string, IReadOnlyDictionary<string, string>>? settings = null)
     {
         string[] paths = [.. folders.Select(f => Directory.Exists(f) ? Path.Combine(f, Name) : f)];
         foreach (var (path, folder) in paths.Zip(folders))
@@ -46,7 +53,8 @@ public sealed class RunTail
 
         string[] names = [.. paths.Select(p => Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(p))!))];
         bool same = names.Distinct().Count() < names.Length;
-        return [.. paths.Select((path, i) => new RunTail(path, same ? folders[i] : names[i]))];
+        return [.. paths.Select((path, i) => new RunTail(
+            path, same ? folders[i] : names[i], () => settings?.Invoke(folders[i]) ?? s_none))];
     }
 
     /// <summary>Takes what has come.</summary>
@@ -75,7 +83,9 @@ public sealed class RunTail
             }
 
             Remember(file);
-            return cut ? null : [.. fresh];
+            bool begun = fresh.Any(l => l.StartsWith(Head, StringComparison.Ordinal));
+            Run.Settings = begun ? settings() : Run.Settings;
+            return cut || begun ? null : [.. fresh];
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
         {

@@ -155,6 +155,17 @@ const drawAll = () => {
 const tableOf = (head, rows) => element('table', {},
   element('tr', {}, ...head.map(t => element('th', { scope: 'col' }, t))), ...rows);
 
+// Of one run all that its run file says, of several what differs.
+const writeRunFiles = () => {
+  const names = [...new Set(runs.flatMap(r => Object.keys(r.settings)))];
+  const rows = names.map(name => [name, runs.map(r => r.settings[name] ?? '')])
+    .filter(([, texts]) => runs.length === 1 || new Set(texts).size > 1);
+  byId('files').hidden = names.length === 0;
+  byId('files').lastElementChild.replaceChildren(rows.length === 0 ? 'They say the same.'
+    : tableOf(['option', ...runs.map(r => r.name)], rows.map(([name, texts]) => element('tr', {},
+      element('th', { scope: 'row' }, name), ...texts.map(t => element('td', {}, t))))));
+};
+
 const writeTables = () => {
   const events = runs.flatMap(r => r.marks.map(m => [r.name, m]));
   byId('events').hidden = events.length === 0;
@@ -168,6 +179,7 @@ const writeTables = () => {
       ...texts.map(t => element('td', { class: differs ? 'differs' : null }, t)));
   });
   byId('settings').lastElementChild.replaceChildren(tableOf(['setting', ...runs.map(r => r.name)], settings));
+  writeRunFiles();
 };
 
 const writeChoosers = () => {
@@ -196,8 +208,8 @@ const showAll = () => {
 
 const takeRuns = given => {
   const hidden = new Set(runs.filter(r => !r.shown).map(r => r.name));
-  runs = given.map(({ name, lines }, i) => {
-    const run = newRun(name, i);
+  runs = given.map(({ name, settings, lines }, i) => {
+    const run = { ...newRun(name, i), settings };
     run.shown = !hidden.has(name);
     lines.forEach(line => addLine(run, line));
     return run;

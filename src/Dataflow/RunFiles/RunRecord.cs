@@ -101,6 +101,27 @@ public sealed record RunRecord(
             : read with { State = read.Steps <= read.Step ? RunState.Done : RunState.Stopped };
     }
 
+    /// <summary>What the run file in a run's folder says, by the names of options, the name of the run's own folder left out.</summary>
+    /// <param name="folder">Of the run; or its metrics.jsonl, beside which the run file is.</param>
+    /// <returns>None where there is no run file, or none that can be read: what else is known of the run is shown all the same.</returns>
+    public static IReadOnlyDictionary<string, string> SettingsOf(string folder)
+    {
+        string file = Path.Combine(Directory.Exists(folder) ? folder : Path.GetDirectoryName(Path.GetFullPath(folder))!, RunFile.Name);
+        try
+        {
+            return File.Exists(file)
+                ? SettingsOf(RunFile.Read(file)).Where(s => s.Key != "checkpoint").ToDictionary()
+                : new Dictionary<string, string>();
+        }
+        catch (UserErrorException)
+        {
+            return new Dictionary<string, string>();
+        }
+    }
+
+    private static Dictionary<string, string> SettingsOf(RunFile? file) =>
+        file?.Settings.ToDictionary(e => e.Name, e => string.Join(", ", e.Texts)) ?? [];
+
     private static IEnumerable<string> Folders(string folder, int depth) =>
         HasBegun(folder) ? [folder]
         : depth == Deepest ? []
@@ -114,7 +135,7 @@ public sealed record RunRecord(
 
     private static RunRecord Read(string path, RunFile? file, RunState state) => new(
         path,
-        file?.Settings.ToDictionary(e => e.Name, e => string.Join(", ", e.Texts)) ?? [],
+        SettingsOf(file),
         file?.Recorded?.ToDictionary(r => r.Key, r => Text(r.Value)) ?? [],
         state);
 

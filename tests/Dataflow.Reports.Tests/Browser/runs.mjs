@@ -50,4 +50,5 @@ await inBrowser(async page => {
   expect('a rollback', await page.textContent('#events'), /second30back from step 35, whose loss was 9\.00, to step 30/);
   expect('settings that differ', await page.locator('#settings th[scope=row]').allTextContents().then(t => t.join()), /type \(differs\)/);
   expect('settings that do not', await page.locator('#settings th[scope=row]').allTextContents().then(t => t.join()), /model,data/);
+  expect('what run files say otherwise', await page.textContent('#files'), 'Run filesoption<first>secondlr3e-41e-3');
 });
