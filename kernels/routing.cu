@@ -17,7 +17,8 @@
 //   token and weight. counts are used up. grid groups; block 256.
 // routing_backward_<f32|bf16>: gradient [tokens, columns] of the logits, from grad_weights [rows] fp32, and grad_shared [tokens] fp32
 //   where there is a gate; what is chosen is taken as given. Where there is a load [experts] fp32, the gradient of factor times the sum
-//   over experts of load[e] times its probability, the softmax over all, is added. A warp a token: grid ceil(tokens / 8); block 256.
+//   over experts of load[e] times its probability, the softmax over all, and that of square_factor times the square of the logsumexp are
+//   added. A warp a token: grid ceil(tokens / 8); block 256.
 // fp32; a group has group_tokens tokens; dynamic shared memory: none, of choose and backward 8 * (2 * columns) floats.
 #include "routing_scores.cuh"
 
@@ -247,7 +248,7 @@ EXPORT_KERNEL(routing_place)
 
 template <typename T>
 DEVICE void backward(const Router& router, float* memory, const float* all, const int32* choices, const int32* places,
-    const float* grad_weights, const float* grad_shared, const float* load, float load_factor, T* gradient)
+    const float* grad_weights, const float* grad_shared, const float* load, float load_factor, float square_factor, T* gradient)
 {
     const int32 lane = threadIdx.x % 32;
     const int64 token = (int64)blockIdx.x * Warps + threadIdx.x / 32;
@@ -298,7 +299,7 @@ DEVICE void backward(const Router& router, float* memory, const float* all, cons
 
     if (load != nullptr)
     {
-        probabilities(router.experts, logits, scores);
+        const float log_sum = probabilities(router.experts, logits, scores);
         float mean_load = 0;
         for (int32 e = lane; e < router.experts; e += 32)
         {
@@ -309,6 +310,7 @@ DEVICE void backward(const Router& router, float* memory, const float* all, cons
         for (int32 e = lane; e < router.experts; e += 32)
         {
             result[e] += load_factor * scores[e] * (load[e] - mean_load);
+            result[e] += 2.0f * square_factor * log_sum * scores[e];
         }
     }
 
@@ -326,13 +328,13 @@ DEVICE void backward(const Router& router, float* memory, const float* all, cons
 
 #define BACKWARD(name, T)                                                                                                          \
     extern "C" __global__ void __launch_bounds__(256) name(const float* logits, const int32* choices, const int32* places,         \
-        const float* grad_weights, const float* grad_shared, const float* load, float load_factor, T* gradient, int32 tokens,      \
-        int32 experts, int32 per_token, int32 gated, int32 mode, float scale)                                                      \
+        const float* grad_weights, const float* grad_shared, const float* load, float load_factor, float square_factor,            \
+        T* gradient, int32 tokens, int32 experts, int32 per_token, int32 gated, int32 mode, float scale)                           \
     {                                                                                                                              \
         DYNAMIC_SHARED(memory);                                                                                                    \
         const Router router{tokens, experts, per_token, gated, mode, scale};                                                       \
         backward(router, reinterpret_cast<float*>(memory), logits, choices, places, grad_weights, grad_shared, load, load_factor,  \
-            gradient);                                                                                                             \
+            square_factor, gradient);                                                                                              \
     }                                                                                                                              \
     EXPORT_KERNEL(name)
 

@@ -76,8 +76,8 @@ DEVICE float score(const Router& router, const float* logits, const int32* chose
     return 1.0f;
 }
 
-// The softmax over all experts into shared memory. Called by a warp.
-DEVICE void probabilities(int32 experts, const float* logits, float* result)
+// The softmax over all experts into shared memory; yields the logsumexp, in every lane. Called by a warp.
+DEVICE float probabilities(int32 experts, const float* logits, float* result)
 {
     const int32 lane = threadIdx.x % 32;
     float most = -INFINITY_F;
@@ -99,4 +99,6 @@ DEVICE void probabilities(int32 experts, const float* logits, float* result)
     {
         result[e] /= sum;
     }
+
+    return most + logf(sum);
 }

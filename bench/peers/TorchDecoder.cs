@@ -23,6 +23,7 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
     {
         var (cos, sin) = Rotation(batch.Positions);
         var h = Embedded(batch.Ids);
+        Tensor? routers = null;
         (Tensor Keys, Tensor Values)? kv = null;
         for (int layer = 0; layer < shape.Layers; layer++)
         {
@@ -30,13 +31,21 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
             var x = Norm(h, at + "input_layernorm.weight");
             kv = Shares(layer) ? kv : KeysAndValues(at + "self_attn.", x, cos, sin);
             h = h + Attention(at + "self_attn.", x, kv!.Value, (cos, sin), Seen(batch, layer));
-            h = h + FeedForward(at + "mlp.", Norm(h, at + "post_attention_layernorm.weight"));
+            var normed = Norm(h, at + "post_attention_layernorm.weight");
+            var (y, router) = IsSparse(at) ? Experts(at + "mlp.", normed, shape.Mixture!) : (FeedForward(at + "mlp.", normed), null);
+            routers = router is null ? routers : routers is null ? router : routers + router;
+            h = h + y;
         }
 
         string head = shape.Tied ? "model.embed_tokens.weight" : "lm_head.weight";
         var logits = Product(Norm(h, "model.norm.weight"), head).reshape(-1, shape.Vocabulary);
         logits = logits.dtype == ScalarType.BFloat16 ? logits.to(ScalarType.Float32) : logits;
-        var targets = batch.Targets.reshape(-1);
+        var loss = OfTargets(batch, logits, batch.Targets.reshape(-1));
+        return routers is null ? loss : loss + routers;
+    }
+
+    private static Tensor OfTargets(TorchBatch batch, Tensor logits, Tensor targets)
+    {
         if (batch.Weights is not { } weightOf)
         {
             return functional.cross_entropy(logits, targets, ignore_index: TorchBatch.Ignored);
@@ -98,6 +107,20 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
 
     private Tensor FeedForward(string at, Tensor x) =>
         Product(functional.silu(Product(x, at + "gate_proj.weight")) * Product(x, at + "up_proj.weight"), at + "down_proj.weight");
+
+    private bool IsSparse(string layer) => weights.ContainsKey(layer + "mlp.gate.weight");
+
+    /// <summary>Every expert computes every token, and most count nothing; and what the router's loss adds.</summary>
+    private (Tensor Y, Tensor Loss) Experts(string at, Tensor x, TorchMixture mixture)
+    {
+        var logits = Product(x, at + "gate.weight");
+        var scores = mixture.Sigmoid ? logits.sigmoid() : logits.softmax(-1);
+        var (top, chosen) = scores.topk(mixture.PerToken, -1);
+        top = mixture.Normalised ? top / top.sum(-1, keepdim: true) : top;
+        var by = zeros_like(scores).scatter(-1, chosen, top).chunk(logits.shape[^1], -1);
+        var y = by.Select((weight, e) => weight * FeedForward($"{at}experts.{e}.", x)).Aggregate((a, b) => a + b);
+        return (y, logits.logsumexp(-1).square().mean() * mixture.ZWeight);
+    }
 
     private Tensor Product(Tensor x, string name) => functional.linear(x, weights[name]);
 

@@ -18,6 +18,16 @@ public sealed record TorchShape(int Vocabulary, int Layers, int Heads, int KvHea
     /// </summary>
     public IReadOnlyList<bool> SharesKv { get; init; } = [];
 
+    /// <summary>Of the layers whose feed-forward is a mixture of experts; null: none is.</summary>
+    public TorchMixture? Mixture { get; init; }
+
     /// <summary>The token whose row of the table learns nothing from being looked up.</summary>
     public int? PaddingId { get; init; }
 }
+
+/// <summary>How the tokens of a mixture choose their experts.</summary>
+/// <param name="PerToken">Experts of a token.</param>
+/// <param name="Sigmoid">Scores are logistic functions of the router's logits, not their softmax.</param>
+/// <param name="Normalised">The weights of a token's experts are divided by their sum.</param>
+/// <param name="ZWeight">By what the mean over tokens of the square of the logits' logsumexp counts, in each sparse layer.</param>
+public sealed record TorchMixture(int PerToken, bool Sigmoid, bool Normalised, double ZWeight);

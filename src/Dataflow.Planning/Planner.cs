@@ -143,7 +143,7 @@ public static class Planner
             new("head_tokens", Text(g.HeadTokens)),
             new("vocabulary_blocks", Text(g.VocabularyBlocks)),
             .. StepFacts.OptimizerOf(workload),
-            .. StepFacts.BalanceOf(workload),
+            .. StepFacts.RouterOf(workload),
             .. StepFacts.FrozenOf(workload),
             .. StepFacts.AdapterOf(workload),
             .. StepFacts.BaseOf(workload),

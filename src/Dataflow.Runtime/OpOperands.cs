@@ -21,6 +21,8 @@ internal sealed class StepContext(Schedule schedule, Workload workload, Immutabl
 
     public double BalanceFactor { get; } = workload.Model.Balances ? workload.Model.BalanceFactor(workload.Geometry) : 0;
 
+    public double RouterZFactor { get; } = workload.Model.RouterZFactor(workload.Geometry);
+
     /// <summary>Of the step that runs; null: its chunks are full.</summary>
     public StepExtent? Extent { get; set; }
 
@@ -83,6 +85,9 @@ public readonly struct OpOperands
 
     /// <summary>By what the load of experts counts in the step's loss.</summary>
     public double BalanceFactor => step.BalanceFactor;
+
+    /// <summary>By what the square of a token's logsumexp of a router counts there.</summary>
+    public double RouterZFactor => step.RouterZFactor;
 
     /// <summary>Chunks of the op's round.</summary>
     public int ChunksPerRound => step.Geometry.ChunksPerRound;

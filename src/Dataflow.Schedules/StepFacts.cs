@@ -25,6 +25,7 @@ public static class StepFacts
     private const string AdapterName = "adapter";
     private const string BaseName = "base_weights";
     private const string BalanceName = "router_balance";
+    private const string RouterZName = "router_z_loss";
     private const string WeightsName = "target_weights";
     private const string Weighted = "fp32";
     private const string PairsName = "pairs";
@@ -41,9 +42,19 @@ public static class StepFacts
     public static IEnumerable<KeyValuePair<string, string>> FrozenOf(Workload workload) =>
         workload.Model.Frozen is { } frozen ? [new(FrozenName, frozen.Patterns)] : [];
 
-    /// <summary>By what the load-balancing loss counts, where it is a choice of the run.</summary>
-    public static IEnumerable<KeyValuePair<string, string>> BalanceOf(Workload workload) =>
-        workload.Model.AskedBalanceWeight is { } weight ? [new(BalanceName, Text(weight))] : [];
+    /// <summary>By what the losses of routers count, where that is a choice of the run.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> RouterOf(Workload workload)
+    {
+        if (workload.Model.AskedBalanceWeight is { } weight)
+        {
+            yield return new(BalanceName, Text(weight));
+        }
+
+        if (workload.Model.RouterZWeight is > 0 and var z)
+        {
+            yield return new(RouterZName, Text(z));
+        }
+    }
 
     /// <summary>What the model's adapter is of, as adapter_config.json says it, in one line.</summary>
     public static IEnumerable<KeyValuePair<string, string>> AdapterOf(Workload workload) =>
@@ -87,7 +98,7 @@ public static class StepFacts
     {
         workload = null;
         string[] mayBe =
-            [OptimizerName, CacheName, FrozenName, AdapterName, BaseName, BalanceName, WeightsName, PairsName, AttentionName];
+            [OptimizerName, CacheName, FrozenName, AdapterName, BaseName, BalanceName, RouterZName, WeightsName, PairsName, AttentionName];
         var optional = schedule.Facts.Where(f => mayBe.Contains(f.Key)).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
@@ -100,8 +111,8 @@ public static class StepFacts
         {
             return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
                 + $"{FrozenName} where tensors are frozen, {AdapterName} where there is one, {BaseName} where that is not the "
-                + $"recipe's type, {BalanceName} where the run chose it, {CacheName} where sequences are continued, {WeightsName} "
-                + $"{Weighted} where targets have weights, "
+                + $"recipe's type, {BalanceName} and {RouterZName} where the run chose them, {CacheName} where sequences are continued, "
+                + $"{WeightsName} {Weighted} where targets have weights, "
                 + $"{PairsName} {Compared} where documents are pairs, and {AttentionName} where it is not by our own kernels";
         }
 
@@ -112,6 +123,7 @@ public static class StepFacts
         }
 
         string? odd = Balance(facts.GetValueOrDefault(BalanceName), ref model);
+        odd ??= RouterZ(facts.GetValueOrDefault(RouterZName), ref model);
         odd ??= Frozen(facts.GetValueOrDefault(FrozenName), ref model);
         odd ??= Adapter(facts.GetValueOrDefault(AdapterName), ref model);
         if ((odd ?? Base(facts.GetValueOrDefault(BaseName), ref model)) is { } unlike)
@@ -187,14 +199,26 @@ public static class StepFacts
             return null;
         }
 
+        return OfWeight(BalanceName, text, model.Balancing, ref model);
+    }
+
+    /// <summary>The same of the router z-loss.</summary>
+    private static string? RouterZ(string? text, ref ModelConfig model) =>
+        model.RouterZWeight is > 0 and var asked && text != Text(asked)
+            ? $"the schedule has {RouterZName} {text ?? "of 0"}, not {Text(asked)}"
+        : text is null ? null
+        : OfWeight(RouterZName, text, model.WithRouterZLoss, ref model);
+
+    private static string? OfWeight(string name, string text, Func<double?, ModelConfig> with, ref ModelConfig model)
+    {
         if (!double.TryParse(text, CultureInfo.InvariantCulture, out double weight) || Text(weight) != text || !(weight >= 0))
         {
-            return $"{BalanceName} {text} is no weight of a loss";
+            return $"{name} {text} is no weight of a loss";
         }
 
         try
         {
-            model = model.Balancing(weight);
+            model = with(weight);
             return null;
         }
         catch (UserErrorException e)

@@ -97,8 +97,8 @@ public static class Values
     /// <summary>Numbers of steps, from 1.</summary>
     public static int[] Steps(string text) => [.. text.Split(',').Select(t => (int)Whole(t, 1, int.MaxValue))];
 
-    /// <summary>By what the load-balancing loss counts.</summary>
-    public static double BalanceWeight(string text) =>
+    /// <summary>By what a loss of routers counts.</summary>
+    public static double RouterWeight(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && value >= 0
             ? value
             : throw new UserErrorException($"'{text}' will not do; give a number of at least 0, as 0.001");

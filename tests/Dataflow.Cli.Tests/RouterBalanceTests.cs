@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Dataflow.Cli.Tests;
 
-/// <summary>The load-balancing loss as a choice of the run.</summary>
+/// <summary>The losses of routers as choices of the run.</summary>
 public sealed class RouterBalanceTests
 {
     private const string Step = "--seqlen 64 --global-batch 256 --device-memory 8MiB --host-memory 64MiB --device cpu";
@@ -58,6 +58,39 @@ public sealed class RouterBalanceTests
                 File.ReadAllBytes(scratch.File("whole/step-00000004/" + file)),
                 File.ReadAllBytes(scratch.File("rest/step-00000004/" + file)));
         }
+    }
+
+    [Theory]
+    [InlineData("models/nano.json", "0.01", "--router-z-loss: nano has no router whose logits could be kept small; leave it out")]
+    [InlineData("qwen3-30b-a3b", "-1", "'-1' will not do; give a number of at least 0, as 0.001")]
+    public void A_z_loss_that_cannot_be_is_refused(string model, string weight, string why) =>
+        Assert.Contains(
+            why, Programs.Refused(2, Programs.Dataflow($"plan {model} {Step} --router-z-loss={weight}")), StringComparison.Ordinal);
+
+    /// <summary>At the start the logits of the routers of four layers are about 0: the logsumexp of four is ln 4.</summary>
+    [Fact]
+    public void A_router_z_loss_is_said_counted_and_saved()
+    {
+        using var scratch = new ScratchFolder();
+        string model = Mixture(scratch);
+        Assert.Contains(
+            "the router z-loss counts 0.25", Programs.Good(Programs.Dataflow($"plan {model} {Step} --router-z-loss 0.25")),
+            StringComparison.Ordinal);
+        string schedule = Programs.Good(Programs.Dataflow($"show {Shipped} --router-z-loss 0.25 --schedule"));
+        Assert.Contains("router_z_loss 0.25", schedule, StringComparison.Ordinal);
+        File.WriteAllText(scratch.File("step.txt"), schedule);
+        Assert.Contains("no error", Programs.Good(Programs.Dataflow($"verify {scratch.File("step.txt")}")), StringComparison.Ordinal);
+        string run = $"train {model} --data README.md --lr 3e-3 {Step} --steps 4";
+        string saves = $"--checkpoint-every 2 --checkpoint {scratch.File("whole")}";
+        double with = Loss(Programs.Good(Programs.Dataflow($"{run} --router-z-loss 0.25 {saves}")));
+        double without = Loss(Programs.Good(Programs.Dataflow(run)));
+        Assert.InRange((with - without) / 4, 0.25 * 1.3 * 1.3, 0.25 * 1.6 * 1.6);
+        Directory.CreateDirectory(scratch.File("rest"));
+        Directory.Move(scratch.File("whole/step-00000002"), scratch.File("rest/step-00000002"));
+        Programs.Good(Programs.Dataflow($"train --resume {scratch.File("rest")}"));
+        Assert.Equal(
+            File.ReadAllBytes(scratch.File("whole/step-00000004/model.safetensors")),
+            File.ReadAllBytes(scratch.File("rest/step-00000004/model.safetensors")));
     }
 
     private static string Mixture(ScratchFolder scratch)

@@ -15,6 +15,9 @@ public sealed class CpuOracleTests : OracleSuite<CpuDevices>
 
     [Fact]
     public void So_are_those_of_layers_that_share_keys_and_values() => CompareAll(Enumerable.Range(0, 12), OracleCase.Sharing);
+
+    [Fact]
+    public void So_are_those_of_mixtures_with_a_router_z_loss() => CompareMixtures(Enumerable.Range(0, 30));
 }
 
 /// <summary>The CUDA device over the emulated driver: the smallest cases.</summary>
@@ -29,4 +32,8 @@ public sealed class EmulatedOracleTests : OracleSuite<EmulatedDevices>
     [Fact]
     public void So_are_those_of_layers_that_share_keys_and_values() =>
         CompareAll(Enumerable.Range(0, 5).Select(i => i * OracleCase.SmallestEvery), OracleCase.Sharing);
+
+    [Fact]
+    public void So_are_those_of_mixtures_with_a_router_z_loss() =>
+        CompareMixtures(Enumerable.Range(0, 8).Select(i => i * OracleCase.SmallestEvery));
 }

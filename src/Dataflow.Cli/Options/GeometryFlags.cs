@@ -60,7 +60,14 @@ internal sealed class GeometryFlags
         "WEIGHT",
         "by what the load-balancing loss of a mixture's experts counts beside the targets' loss, 0 for none [default: as the model's "
             + "config says: router_aux_loss_coef where output_router_logits is true]",
-        t => Values.BalanceWeight(t)
+        t => Values.RouterWeight(t)
+    );
+    private readonly Option<double?> routerZ = Declare.Option<double?>(
+        "--router-z-loss",
+        "WEIGHT",
+        "by what the router z-loss counts beside the targets' loss: the square of the logsumexp of a token's router logits, its mean over "
+            + "the step's tokens, summed over the sparse layers, as in 0.001 [default: 0, none]",
+        t => Values.RouterWeight(t)
     );
     private readonly AdapterFlags adapter = new();
     private readonly Option<int?> chunk = Declare.Option<int?>("--chunk", "TOKENS", "tokens processed together", t =>
@@ -121,6 +128,7 @@ internal sealed class GeometryFlags
             command.Options.Add(clip);
             command.Options.Add(freeze);
             command.Options.Add(balance);
+            command.Options.Add(routerZ);
         }
 
         adapter.AddTo(command, ofSteps);
@@ -160,6 +168,7 @@ internal sealed class GeometryFlags
             Attention = OfRows(parsed) ? parsed.GetValue(attention) : null,
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
             BalanceWeight = OfSteps(parsed) ? parsed.GetValue(balance) : null,
+            RouterZWeight = OfSteps(parsed) ? parsed.GetValue(routerZ) : null,
             Freeze = OfSteps(parsed) ? parsed.GetValue(freeze) ?? [] : [],
             Adapter = adapter.Bind(parsed),
             BaseWeights = adapter.Stored(parsed),

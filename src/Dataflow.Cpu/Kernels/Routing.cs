@@ -58,6 +58,7 @@ public static unsafe class Routing
             GradShared = (float*)call.GradSharedWeights,
             Load = (float*)call.Load,
             LoadFactor = call.LoadFactor,
+            SquareFactor = call.SquareFactor,
             Gradient = gradient,
         };
         team.For(logits.Rows, job);
@@ -66,8 +67,8 @@ public static unsafe class Routing
     // As DeepSeek-V3 has it: a sum of 0 is no reason to divide by it.
     private const float LeastDivisor = 1e-20f;
 
-    /// <summary>The softmax over all experts.</summary>
-    internal static void Probabilities(float* logits, int experts, float* result)
+    /// <summary>The softmax over all experts; yields the logsumexp.</summary>
+    internal static float Probabilities(float* logits, int experts, float* result)
     {
         float most = float.NegativeInfinity, sum = 0;
         for (int e = 0; e < experts; e++)
@@ -84,6 +85,8 @@ public static unsafe class Routing
         {
             result[e] /= sum;
         }
+
+        return most + MathF.Log(sum);
     }
 
     private static float Logistic(float x) => 1 / (1 + MathF.Exp(-x));
@@ -175,7 +178,7 @@ public static unsafe class Routing
         {
             if (Score == RouterScore.Softmax)
             {
-                Probabilities(logits, Experts, result);
+                _ = Probabilities(logits, Experts, result);
             }
 
             for (int e = 0; e < Experts; e++)
@@ -257,6 +260,8 @@ public static unsafe class Routing
 
         public float LoadFactor { private get; init; }
 
+        public float SquareFactor { private get; init; }
+
         public Matrix Gradient { private get; init; }
 
         public void Run(int index, int worker)
@@ -285,7 +290,7 @@ public static unsafe class Routing
             FromScores(scores, result);
             if (Load != null)
             {
-                AddBalance(z, scores, result);
+                AddLosses(z, scores, result);
             }
 
             if (router.GatesShared)
@@ -302,10 +307,13 @@ public static unsafe class Routing
             }
         }
 
-        /// <summary>The load-balancing loss pulls at probabilities, those that are often chosen down; how often is no variable.</summary>
-        private void AddBalance(float* z, float* probabilities, float* result)
+        /// <summary>
+        /// The load-balancing loss pulls at probabilities, those that are often chosen down; how often is no variable. The z-loss pulls at
+        /// the logsumexp, whose slopes are the probabilities.
+        /// </summary>
+        private void AddLosses(float* z, float* probabilities, float* result)
         {
-            Probabilities(z, router.Experts, probabilities);
+            float logSum = Probabilities(z, router.Experts, probabilities);
             float mean = 0;
             for (int e = 0; e < router.Experts; e++)
             {
@@ -315,6 +323,7 @@ public static unsafe class Routing
             for (int e = 0; e < router.Experts; e++)
             {
                 result[e] += LoadFactor * probabilities[e] * (Load[e] - mean);
+                result[e] += 2 * SquareFactor * logSum * probabilities[e];
             }
         }
 

@@ -70,12 +70,13 @@ internal sealed class Routing(KernelLibrary library)
             stream, new(groups, Block, TokensPerBlock * 2 * columns * sizeof(float)), At(call.Logits), At(call.Workspace), tokens,
             call.Experts, columns, groupTokens);
         loadAdd.Launch(
-            stream, new(1, Block), At(call.Workspace), At(call.ExpertRows), At(call.Load), groups, call.Experts, call.Accumulate ? 1 : 0);
+            stream, new(1, Block), At(call.Workspace), At(call.ExpertRows), At(call.Load), groups, call.Experts, call.Accumulate ? 1 : 0,
+            call.Squares ? 1 : 0);
     }
 
     /// <inheritdoc cref="IKernels.ExpertLoadLoss"/>
     public void LoadLoss(CudaStream stream, DevicePointer step, in ExpertLoadLossArguments call) =>
-        loadLoss.Launch(stream, new(1, Warp), At(call.Load), At(call.Loss), step, call.Experts, call.Factor);
+        loadLoss.Launch(stream, new(1, Warp), At(call.Load), At(call.Loss), step, call.Experts, call.Factor, call.SquareFactor);
 
     /// <inheritdoc cref="IKernels.RoutingBackward"/>
     public void Backward(CudaStream stream, in RoutingBackwardArguments call)
@@ -92,6 +93,7 @@ internal sealed class Routing(KernelLibrary library)
                 At(call.GradSharedWeights),
                 At(call.Load),
                 call.LoadFactor,
+                call.SquareFactor,
                 At(call.GradLogits),
                 call.Logits.Rows,
                 mixture.Count,

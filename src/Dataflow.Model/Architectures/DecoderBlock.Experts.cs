@@ -53,7 +53,7 @@ internal static partial class DecoderBlock
                 SharedWeights = experts.GatesShared ? SharedWeights : null,
                 Workspace = Partials,
             },
-            .. model.Balances
+            .. model.HasRouterLosses
                 ? Some(new ExpertLoadCall
                 {
                     Logits = RouterLogits,
@@ -190,7 +190,7 @@ internal static partial class DecoderBlock
             Places = Places,
             GradWeights = GradRouteWeights,
             GradSharedWeights = experts.GatesShared ? GradSharedWeights : null,
-            Load = model.Balances ? ExpertLoad : null,
+            Load = model.HasRouterLosses ? ExpertLoad : null,
             GradLogits = GradRouterLogits,
         };
 

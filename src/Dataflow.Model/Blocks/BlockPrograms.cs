@@ -127,7 +127,7 @@ public sealed class BlockPrograms
         OfEmbedding("embed-backward", block, DecoderVocabulary.EmbedBackward);
 
     /// <summary>The whole head of a chunk, a sub-chunk at a time: the loss and back.</summary>
-    public BlockProgram Head() => OfHead("head", null, Balanced(DecoderVocabulary.HeadCalls), DecoderVocabulary.HeadCalls);
+    public BlockProgram Head() => OfHead("head", null, WithRouterLosses(DecoderVocabulary.HeadCalls), DecoderVocabulary.HeadCalls);
 
     /// <summary>The loss alone, in the places that it has in the whole head.</summary>
     public BlockProgram Evaluate() => OfHead("evaluate", null, DecoderVocabulary.Evaluate, DecoderVocabulary.HeadCalls);
@@ -139,7 +139,7 @@ public sealed class BlockPrograms
     /// <summary>A block of the vocabulary in the loss of a chunk, a sub-chunk at a time; the last one ends with the loss.</summary>
     public BlockProgram HeadLoss(VocabularyBlock block) =>
         block == Vocabulary.Last
-            ? OfHead("head-last-loss", block, Balanced(DecoderVocabulary.HeadLastLoss), DecoderVocabulary.HeadLastLoss)
+            ? OfHead("head-last-loss", block, WithRouterLosses(DecoderVocabulary.HeadLastLoss), DecoderVocabulary.HeadLastLoss)
             : OfHead("head-loss", block, DecoderVocabulary.HeadLoss, DecoderVocabulary.HeadLastLoss);
 
     /// <summary>The same back, from the last block to the first, which ends with the norm.</summary>
@@ -191,9 +191,9 @@ public sealed class BlockPrograms
         return program;
     }
 
-    /// <summary>With the load-balancing loss behind that of the targets, where there is one.</summary>
-    private static Func<ModelConfig, ImmutableArray<KernelCall>> Balanced(Func<ModelConfig, ImmutableArray<KernelCall>> callsOf) =>
-        model => model.Balances
+    /// <summary>With the losses of routers behind that of the targets, where there are some.</summary>
+    private static Func<ModelConfig, ImmutableArray<KernelCall>> WithRouterLosses(Func<ModelConfig, ImmutableArray<KernelCall>> callsOf) =>
+        model => model.HasRouterLosses
             ? callsOf(model).Add(new ExpertLoadLossCall { Load = TensorName.ExpertLoad, Loss = TensorName.Loss })
             : callsOf(model);
 

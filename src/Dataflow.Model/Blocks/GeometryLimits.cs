@@ -124,6 +124,8 @@ public static class GeometryLimits
         : model.Balances
             ? $"{model.Name} has a load-balancing loss, which is not there beside a loss of pairs; set router_aux_loss_coef to 0 in its "
                 + "config.json"
+        : model.RouterZWeight > 0
+            ? $"{model.Name} has a router z-loss, which is not there beside a loss of pairs; leave --router-z-loss out"
         : model.MayCutVocabulary ? null
         : $"a loss of pairs computes the head of {model.Name} in two passes, which is not there for heads with a bias, for learned "
             + "positions, and for embeddings or heads that are adapted or trained otherwise than the rest; train another model, or "

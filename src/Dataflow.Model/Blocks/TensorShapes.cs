@@ -112,7 +112,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.GradRouterLogits => Rows(a, kind!.Experts!.RouterRows),
             TensorName.Choices or TensorName.Places => Rows(DType.Int32, kind!.Experts!.PerToken),
             TensorName.ExpertRows => Scratch(DType.Int32, 1, kind!.Experts!.Count + 1),
-            TensorName.ExpertLoad => Own(Roles.Load, DType.Float32, 2, model.BalancedExperts),
+            TensorName.ExpertLoad => Own(Roles.Load, DType.Float32, model.LoadRows, model.BalancedExperts),
             TensorName.RoutedTokens => Routed(DType.Int32, 1),
             TensorName.RouteWeights or TensorName.GradRouteWeights or TensorName.ScaledWeights => Routed(DType.Float32, 1),
             TensorName.SharedWeights or TensorName.GradSharedWeights => Rows(DType.Float32, 1),

@@ -16,7 +16,7 @@ public static class ModelConfigWriter
 
     /// <summary>
     /// As a model's folder holds it: as it was read, if it was of Hugging Face; else in that form, or, where it has no words for it (layers
-    /// of several kinds), in our own format. What a run freezes, its adapter, what its base is stored in and how it balances experts are
+    /// of several kinds), in our own format. What a run freezes, its adapter, what its base is stored in and the losses of its routers are
     /// the run's, and not said.
     /// </summary>
     /// <exception cref="InvalidOperationException">
@@ -24,7 +24,7 @@ public static class ModelConfigWriter
     /// </exception>
     public static string Stored(ModelConfig config)
     {
-        config = config with { Frozen = null, Adapter = null, BaseWeights = null, AskedBalanceWeight = null };
+        config = config with { Frozen = null, Adapter = null, BaseWeights = null, AskedBalanceWeight = null, RouterZWeight = 0 };
         if (config.Origin.Source is { } source && ModelConfigReader.Parse(source, config.Name) == config)
         {
             return source + "\n";

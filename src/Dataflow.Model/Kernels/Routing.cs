@@ -46,7 +46,7 @@ public sealed record RoutingCall : KernelCall
     }
 }
 
-/// <summary>Adds a chunk's choices and probabilities in one layer to the load of the round's experts.</summary>
+/// <summary>Adds a chunk's choices and probabilities in one layer to the load of the round's experts, and the z-loss's squares.</summary>
 public sealed record ExpertLoadCall : KernelCall
 {
     /// <inheritdoc/>
@@ -58,7 +58,7 @@ public sealed record ExpertLoadCall : KernelCall
     /// <summary>[E + 1] int32.</summary>
     public required Operand ExpertRows { get; init; }
 
-    /// <summary>[2, E] fp32.</summary>
+    /// <summary>[<see cref="ModelConfig.LoadRows"/>, E] fp32.</summary>
     public required Operand Load { get; init; }
 
     /// <summary>Sums of groups of tokens.</summary>
@@ -73,13 +73,13 @@ public sealed record ExpertLoadCall : KernelCall
     }
 }
 
-/// <summary>Adds a chunk's share of the load-balancing loss to its loss.</summary>
+/// <summary>Adds a chunk's share of the losses of routers to its loss.</summary>
 public sealed record ExpertLoadLossCall : KernelCall
 {
     /// <inheritdoc/>
     public override Kernel Kernel => Kernel.ExpertLoadLoss;
 
-    /// <summary>[2, E] fp32.</summary>
+    /// <summary>[<see cref="ModelConfig.LoadRows"/>, E] fp32.</summary>
     public required Operand Load { get; init; }
 
     /// <summary>One fp32.</summary>
@@ -117,7 +117,7 @@ public sealed record RoutingBackwardCall : KernelCall
     /// <summary>[T] fp32; null where the shared expert has no gate.</summary>
     public required Operand? GradSharedWeights { get; init; }
 
-    /// <summary>[2, E] fp32 of the whole round; null where there is no load-balancing loss.</summary>
+    /// <summary>[<see cref="ModelConfig.LoadRows"/>, E] fp32 of the whole round; null where routers have no losses.</summary>
     public required Operand? Load { get; init; }
 
     /// <summary>[T, E], and a column behind them where the shared expert has a gate.</summary>

@@ -246,7 +246,7 @@ internal sealed partial class StepLowering
         }
     }
 
-    private Use LoadOfLoss(Round r) => model.Balances ? table.Load(r, AccessMode.Read) : default;
+    private Use LoadOfLoss(Round r) => model.HasRouterLosses ? table.Load(r, AccessMode.Read) : default;
 
     private ImmutableArray<Use> BlockOperands(VocabularyBlock b, Chunk c, Round r) =>
         [

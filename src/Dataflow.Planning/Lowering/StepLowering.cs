@@ -224,7 +224,7 @@ internal sealed partial class StepLowering
         !Loads(l) ? default
         : table.Load(r, c.Index == 0 && model.Layers.First(Loads) == l ? AccessMode.Write : AccessMode.ReadWrite);
 
-    private bool Loads(Layer l) => model.Balances && programs[l].Kind.Experts is not null;
+    private bool Loads(Layer l) => model.HasRouterLosses && programs[l].Kind.Experts is not null;
 
     /// <summary>Which rows of the cache the chunk adds, and which it reads, is known when the step runs.</summary>
     private void ForwardWithCache(Layer l, Chunk c, Round r, SaveSet saved) =>
@@ -320,7 +320,7 @@ internal sealed partial class StepLowering
             .. Gradients(l, program, firstOfStep),
             table.LayerInputs(program, c, r, AccessMode.Read),
             table.GradLayerInputs(program, c, r, l.Index == model.LayerCount - 1 ? AccessMode.Write : AccessMode.ReadWrite),
-            Where(Loads(l), model.Balances ? table.Load(r, AccessMode.Read) : default),
+            Where(Loads(l), model.HasRouterLosses ? table.Load(r, AccessMode.Read) : default),
             table.Scratch(
                 program.ScratchLength,
                 programs[l].NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write

@@ -225,8 +225,8 @@ internal static partial class ObjectFamilies
     /// <summary>One for every round: two are alive where a round's forward runs beside another's backward.</summary>
     public static readonly ObjectRow Loads = new(ObjectFamily.Loads)
     {
-        SlotLength = static w => w.Workload.Model.Balances ? new Bytes(8L * w.Workload.Model.BalancedExperts) : Bytes.Zero,
-        SlotCount = static m => m.Model.Balances && m.Sizes.Kind != WorkloadKind.Generation ? m.Alive : 0,
+        SlotLength = static w => w.Workload.Model.LoadSize,
+        SlotCount = static m => m.Model.HasRouterLosses && m.Sizes.Kind != WorkloadKind.Generation ? m.Alive : 0,
     };
 
     /// <summary>What layers take of tokens besides the stream: it stays, from a round's embedding to the way back there.</summary>

@@ -101,11 +101,14 @@ public readonly record struct RoutingBackwardArguments : IKernelArguments
     /// <summary>[T] fp32; 0 where the shared expert has no gate.</summary>
     public required nuint GradSharedWeights { get; init; }
 
-    /// <summary>[2, E] fp32, the load of the round's experts; 0 where there is no load-balancing loss.</summary>
+    /// <summary>[E] fp32, how often the round's experts were chosen; 0 where routers have no losses.</summary>
     public required nuint Load { get; init; }
 
     /// <summary>The derivative of the step's loss by an expert's sum of probabilities is this times how often it was chosen.</summary>
     public required float LoadFactor { get; init; }
+
+    /// <summary>By what the square of a token's logsumexp counts in the step's loss; 0 where there is no router z-loss.</summary>
+    public required float SquareFactor { get; init; }
 
     /// <summary>The logits' shape, overwritten.</summary>
     public required Tensor GradLogits { get; init; }
@@ -122,6 +125,7 @@ public readonly record struct RoutingBackwardArguments : IKernelArguments
             GradSharedWeights = at.Pointer(call.GradSharedWeights),
             Load = at.Pointer(call.Load),
             LoadFactor = call.Load is null ? 0 : (float)at.BalanceFactor,
+            SquareFactor = call.Load is null ? 0 : (float)at.RouterZFactor,
             GradLogits = at.Tensor(call.GradLogits),
         };
 

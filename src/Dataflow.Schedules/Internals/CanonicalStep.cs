@@ -354,7 +354,7 @@ internal sealed partial class CanonicalStep(
     private void Load(Layer? l, Round r, bool adds)
     {
         bool sparse = l is not { } layer || model.KindOf(layer).Experts is not null;
-        long length = model.Balances && sparse && workload.Kind != WorkloadKind.Generation ? 8L * model.BalancedExperts : 0;
+        long length = sparse && workload.Kind != WorkloadKind.Generation ? model.LoadSize.Value : 0;
         var load = new ObjectId(ObjectFamily.Loads) { Round = r };
         Add(Roles.Load, load, 0, length, adds && length > 0 ? Adding(load, 0) : AccessMode.Read);
     }

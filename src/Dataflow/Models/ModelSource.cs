@@ -115,7 +115,7 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     public ModelSource Trained(PlanOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var balanced = this with { Model = Model.Balancing(options.BalanceWeight) };
+        var balanced = this with { Model = Model.Balancing(options.BalanceWeight).WithRouterZLoss(options.RouterZWeight) };
         var trained = balanced.Freezing(options.Freeze).With(options.Adapter);
         return trained.Storing(options.BaseWeights is null ? trained.TypeOfBase(options) : options.Base);
     }

@@ -33,6 +33,9 @@ public sealed record PlanOptions
     /// <summary>By what the load-balancing loss of experts counts, 0 for none; by default as the model's file says.</summary>
     public double? BalanceWeight { get; init; }
 
+    /// <summary>By what the router z-loss counts: a token's square of the logsumexp of a router's logits, its mean; by default 0.</summary>
+    public double? RouterZWeight { get; init; }
+
     /// <summary>Tokens processed together.</summary>
     public int? Chunk { get; init; }
 
@@ -152,6 +155,7 @@ public sealed record PlanOptions
     {
         ArgumentNullException.ThrowIfNull(model);
         model = model.AskedBalanceWeight is null ? model.Balancing(BalanceWeight) : model;
+        model = model.RouterZWeight > 0 ? model : model.WithRouterZLoss(RouterZWeight);
         model = model.Frozen is null ? model.Freezing(Freeze) : model;
         model = model.Adapter is null && Adapter is { } adapter ? model.Adapting(adapter.Resolved) : model;
         return model.BaseWeights is null && Base is { } type ? model.Storing(type) : model;

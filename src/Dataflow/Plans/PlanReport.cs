@@ -87,6 +87,14 @@ public static class PlanReport
             output.WriteLine(
                 string.Create(CultureInfo.InvariantCulture, $"  the load-balancing loss of experts counts {model.BalanceShare}{mean}"));
         }
+
+        if (plan.Workload.Model.RouterZWeight is > 0 and var z)
+        {
+            output.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  the router z-loss counts {z}: the mean over the step's tokens, summed over the sparse layers"));
+        }
     }
 
     /// <summary>Both arenas against their budgets, by kind of object.</summary>

@@ -115,6 +115,7 @@ internal static class SavedSettings
 
         Add("clip", plan.Clip is { } clip ? Text(clip) : null);
         Add("router-balance", plan.BalanceWeight is { } balance ? balance.ToString("R", CultureInfo.InvariantCulture) : null);
+        Add("router-z-loss", plan.RouterZWeight is { } squares ? squares.ToString("R", CultureInfo.InvariantCulture) : null);
         Add("on-non-finite", settings.Watch.OnNonFinite == NonFiniteSteps.Stop ? null : Values.NameOf(settings.Watch.OnNonFinite));
         Add("watch", settings.Watch.Every > 0 ? Text(settings.Watch.Every) : null);
         Add("rollback-spike", settings.Watch.RollbackSpike is { } spike ? Text(spike) : null);
@@ -177,7 +178,8 @@ internal static class SavedSettings
             Dtype = Values.RecipeNamed(Needed("dtype")),
             Optimizer = optimizer,
             Clip = Real("clip"),
-            BalanceWeight = Value("router-balance", Values.BalanceWeight),
+            BalanceWeight = Value("router-balance", Values.RouterWeight),
+            RouterZWeight = Value("router-z-loss", Values.RouterWeight),
             Freeze = SavedGroups.FrozenOf(saved),
             BaseWeights = Value(BaseWeights, Values.BaseWeights),
             Device = saved.TryGetValue("device", out string? device) ? DeviceOptions.Named(device) : DeviceOptions.Cpu,

@@ -368,6 +368,7 @@ public sealed unsafe class ExpertsTests : KernelTest
                 GradSharedWeights = At(gates),
                 Load = 0,
                 LoadFactor = 0,
+                SquareFactor = 0,
                 GradLogits = Of(gradient),
             });
         }

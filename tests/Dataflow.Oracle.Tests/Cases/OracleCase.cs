@@ -49,13 +49,19 @@ public sealed class OracleCase
         Bf16 = s_bf16Recipes[random.Next(s_bf16Recipes.Length)];
         Saved = random.Next(2) == 0 ? (SaveSet)random.Next((int)SaveSet.All + 1) : null;
         Share = random.Next(2) == 0 ? 0 : random.NextDouble();
-        Pins = RandomPins(random);
+        Pins = Model.HasExperts ? new GeometryPins(Seqlen, Rounds: random.Next(2) == 0 ? 1 : RowsPerStep) : RandomPins(random);
     }
 
     /// <summary>
     /// The same with four to six layers, of which two at least attend to the keys and values of others: all else differs as in other cases.
     /// </summary>
     public static OracleCase Sharing(int seed) => new(seed, WithSharedKv);
+
+    /// <summary>
+    /// The same with layers whose feed-forward is a mixture of experts, the losses of whose routers count; chunks are whole rows, all of
+    /// whose tokens the data has.
+    /// </summary>
+    public static OracleCase Mixtures(int seed) => new(seed, WithExperts);
 
     /// <summary>What made it.</summary>
     public int Seed { get; }
@@ -72,6 +78,9 @@ public sealed class OracleCase
         PaddingId = Model.PaddingId,
         Windows = [.. Model.Kinds.Select(k => k.Window)],
         SharesKv = [.. Model.Kinds.Select(k => k.SharesKv)],
+        Mixture = Model.Kinds.Select(k => k.Experts).FirstOrDefault(e => e is not null) is { } experts
+            ? new TorchMixture(experts.PerToken, experts.Score == RouterScore.Sigmoid, experts.Normalised, Model.RouterZWeight)
+            : null,
     };
 
     /// <summary>Tokens of a row.</summary>
@@ -206,6 +215,23 @@ public sealed class OracleCase
             {
                 SharesKv = l == sharing || l == sharing + 1 || (l > 0 && random.Next(2) == 0),
             })]),
+        };
+    }
+
+    /// <summary>Experts of every rule of weights, in all layers or between dense ones; in some every token has one, in some all.</summary>
+    private static ModelConfig WithExperts(Random random, ModelConfig model)
+    {
+        int count = random.Next(3, 10);
+        var mixture = new ExpertMixture(count, random.Next(1, Math.Min(count, 4) + 1), 4 * random.Next(2, 7))
+        {
+            Score = random.Next(3) == 0 ? RouterScore.Sigmoid : RouterScore.Softmax,
+            Normalised = random.Next(2) == 0,
+        };
+        var sparse = new LayerKind(0) { Experts = mixture };
+        return model with
+        {
+            Pattern = random.Next(3) == 0 ? new LayerPattern(sparse, new LayerKind(model.FfnDim)) : new LayerPattern(sparse),
+            RouterZWeight = Math.ScaleB(1, -random.Next(3, 8)),
         };
     }
 
