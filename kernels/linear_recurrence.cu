@@ -16,7 +16,8 @@
 // workspace: states [heads, blocks, key_dim, value_dim]; of each head and run of its `columns` value columns what a block of threads keeps;
 //   sums of tokens [heads, runs, rows, 2 key_dim + 3]: gradients of q and k as they meet, of beta, of g and of skip; the last
 //   [3][rows, heads].
-// fp32 arithmetic, gates and sums of g fp64, each output rounded once. key_dim and value_dim at most 256, columns at most 64.
+// fp32 arithmetic, with bf16 the products on tensor cores (linear_recurrence_tiles.cuh), gates and sums of g fp64, each output rounded once.
+// key_dim and value_dim at most 256, columns at most 64.
 //   forward: grid (heads, runs); block 256. gradients: grid ceil(rows key_heads / 4); block 128. No dynamic shared memory.
 #include "linear_recurrence_blocks.cuh"
 
@@ -31,17 +32,20 @@ template <typename T> DEVICE void forward(Work<T>& my, const float* before, floa
         {
             Tile tile;
             clear(tile);
-            multiply(tile, my.of.key_dim, my.shared.slabs, [&](int32 r, int32 a) { return query_at(my, r, a); },
+            multiply<Along::Depth, Along::Across>(tile, my.of.key_dim, my.shared.slabs,
+                [&](int32 r, int32 a) { return query_at(my, r, a); },
                 [&](int32 a, int32 j) { return state_at(my, my.state, a, j); });
 #pragma unroll
             for (int32 i = 0; i < 16; i++)
             {
-                tile.v[i / 4][i % 4] *= tile_row(i / 4) < my.tokens ? my.shared.from_state[tile_row(i / 4)] : 0.0f;
+                const int32 r = Tiles<T>::row(i);
+                tile.v[i / 4][i % 4] *= r < my.tokens ? my.shared.from_state[r] : 0.0f;
             }
 
-            multiply(tile, my.tokens, my.shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.products, r, s); },
+            multiply<Along::Depth, Along::Across>(tile, my.tokens, my.shared.slabs,
+                [&](int32 r, int32 s) { return pair_at(my, my.products, r, s); },
                 [&](int32 s, int32 j) { return column_at(my, my.e, s, j); });
-            for_tile(tile, [&](int32 r, int32 j, float value) {
+            for_tile<T>(tile, [&](int32 r, int32 j, float value) {
                 if (r < my.tokens && j < my.count)
                 {
                     const float more = my.in.skip == nullptr ? 0.0f : to_float(my.in.skip[my.head]) * value_at(my, r, j);
@@ -62,7 +66,7 @@ template <typename T> DEVICE void forward(Work<T>& my, const float* before, floa
         int32 gate_stride, int32 key_heads, int32 heads, int32 key_dim, int32 value_dim, int32 columns, int32 row, int32 rows,  \
         int32 corrects, float least, float most)                                                                                \
     {                                                                                                                           \
-        __shared__ Shared shared;                                                                                               \
+        __shared__ Shared<T> shared;                                                                                                  \
         const Heads of{key_heads, heads, key_dim, value_dim, columns, row, rows, corrects, least, most};                        \
         Work<T> my = work_of(Inputs<T>{channels, gates, decay, step_bias, skip, first, gate_stride}, of, shared, workspace,     \
             blockIdx.x, blockIdx.y);                                                                                            \

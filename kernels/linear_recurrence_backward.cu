@@ -5,7 +5,7 @@
 //   as they meet, of beta, of g and of skip. grad_after: of the state after the chunk, null for 0. Overwritten. Others: the forward's.
 // With f = dz, h_is = f_i e_s, j_is = dy_i e_s, and dS after the block:
 //   de_s = sum over i >= s of D_is (q_i k_s) dy_i + D_last,s (dS^T k_s); f_i = beta_i (de_i - sum over s > i of D_si (k_s k_i) f_s) = dv_i.
-// fp32 arithmetic, sums of the gradients of g fp64.
+// Arithmetic as in the forward, sums of the gradients of g fp64.
 //   grid (heads, runs); block 256; no dynamic shared memory.
 #include "linear_recurrence_blocks.cuh"
 
@@ -31,28 +31,31 @@ template <typename T> DEVICE float* sums_at(const Work<T>& my, const Gradients<T
 // grad_e, f = dz, v's gradient and beta's.
 template <typename T> DEVICE void solve_back(const Work<T>& my, const Gradients<T>& to)
 {
-    Shared& shared = my.shared;
+    Shared<T>& shared = my.shared;
     Tile tile;
     clear(tile);
-    multiply(tile, my.of.key_dim, shared.slabs, [&](int32 r, int32 a) { return key_at(my, r, a); },
+    multiply<Along::Depth, Along::Across>(tile, my.of.key_dim, shared.slabs, [&](int32 r, int32 a) { return key_at(my, r, a); },
         [&](int32 a, int32 j) { return state_at(my, my.grad_state, a, j); });
 #pragma unroll
     for (int32 i = 0; i < 16; i++)
     {
-        tile.v[i / 4][i % 4] *= tile_row(i / 4) < my.tokens ? shared.to_last[tile_row(i / 4)] : 0.0f;
+        const int32 r = Tiles<T>::row(i);
+        tile.v[i / 4][i % 4] *= r < my.tokens ? shared.to_last[r] : 0.0f;
     }
 
-    multiply(tile, my.tokens, shared.slabs, [&](int32 r, int32 i) { return pair_at(my, my.products, i, r); },
+    multiply<Along::Across, Along::Across>(tile, my.tokens, shared.slabs, [&](int32 r, int32 i) { return pair_at(my, my.products, i, r); },
         [&](int32 i, int32 j) { return grad_y_at(my, to, i, j); });
-    for_tile(tile, [&](int32 r, int32 j, float value) { shared.solved[r][j] = value; });
+    for_tile<T>(tile, [&](int32 r, int32 j, float value) { shared.solved[r][j] = value; });
     block_barrier();
-    const int32 j = threadIdx.x;
-    if (j < my.count)
+    const float skip = my.in.skip == nullptr ? 0.0f : to_float(my.in.skip[my.head]);
+    const int32 j = threadIdx.x, step = Tiles<T>::Solved;
+    for (int32 from = (my.tokens - 1) / step * step; from >= 0; from -= step)
     {
-        for (int32 i = my.tokens - 1; i >= 0; i--)
+        const int32 end = from + step < my.tokens ? from + step : my.tokens;
+        for (int32 i = end - 1; j < my.count && i >= from; i--)
         {
             float r = shared.solved[i][j];
-            for (int32 s = i + 1; s < my.tokens && my.of.corrects != 0; s++)
+            for (int32 s = i + 1; s < end && my.of.corrects != 0; s++)
             {
                 r = fmaf(my.correction[s * Rows + i], shared.solved[s][j], r);
             }
@@ -61,13 +64,22 @@ template <typename T> DEVICE void solve_back(const Work<T>& my, const Gradients<
             shared.solved[i][j] = f;
             my.grad_e[i * my.of.columns + j] = r;
             my.f[i * my.of.columns + j] = f;
-            const float skip = my.in.skip == nullptr ? 0.0f : to_float(my.in.skip[my.head]);
             to.grad_channels[(my.begin + i) * channels_of(my.of) + 2 * my.of.key_heads * my.of.key_dim
                 + my.head * my.of.value_dim + my.from + j] = fmaf(skip, grad_y_at(my, to, i, j), f);
         }
+
+        block_barrier();
+        if (from > 0 && my.of.corrects != 0)
+        {
+            clear(tile);
+            multiply<Along::Across, Along::Across>(tile, end - from, shared.slabs,
+                [&](int32 r, int32 k) { return r < from ? pair_at(my, my.correction, from + k, r) : 0.0f; },
+                [&](int32 k, int32 c) { return shared.solved[from + k][c]; });
+            for_tile<T>(tile, [&](int32 r, int32 c, float added) { shared.solved[r][c] += r < from ? added : 0.0f; });
+            block_barrier();
+        }
     }
 
-    block_barrier();
     for (int32 i = threadIdx.x / 32; i < my.tokens; i += Threads / 32)
     {
         float of_beta = 0, of_skip = 0;
@@ -90,19 +102,21 @@ template <typename T> DEVICE void solve_back(const Work<T>& my, const Gradients<
 // Gradients of the products of keys with keys and with queries, and of the decays between tokens. Ends with a barrier.
 template <typename T> DEVICE void meet_back(const Work<T>& my, const Gradients<T>& to)
 {
-    Shared& shared = my.shared;
+    Shared<T>& shared = my.shared;
     const auto written = [&](int32 j, int32 s) { return column_at(my, my.e, s, j); };
     Tile tile;
     clear(tile);
-    multiply(tile, my.count, shared.slabs, [&](int32 r, int32 j) { return column_at(my, my.f, r, j); }, written);
-    for_tile(tile, [&](int32 r, int32 s, float h) {
+    multiply<Along::Depth, Along::Depth>(
+        tile, my.count, shared.slabs, [&](int32 r, int32 j) { return column_at(my, my.f, r, j); }, written);
+    for_tile<T>(tile, [&](int32 r, int32 s, float h) {
         const int32 at = r * Rows + s;
         my.of_keys[at] = s < r && my.of.corrects != 0 ? -h * my.decays[at] : 0.0f;
         my.moved[at] = s < r ? h * my.correction[at] : 0.0f;
     });
     clear(tile);
-    multiply(tile, my.count, shared.slabs, [&](int32 r, int32 j) { return grad_y_at(my, to, r, j); }, written);
-    for_tile(tile, [&](int32 r, int32 s, float j) {
+    multiply<Along::Depth, Along::Depth>(
+        tile, my.count, shared.slabs, [&](int32 r, int32 j) { return grad_y_at(my, to, r, j); }, written);
+    for_tile<T>(tile, [&](int32 r, int32 s, float j) {
         const int32 at = r * Rows + s;
         my.of_queries[at] = j * my.decays[at];
         my.moved[at] = s < r ? fmaf(j, my.products[at], my.moved[at]) : 0.0f;
@@ -131,25 +145,28 @@ template <typename T> DEVICE void meet_back(const Work<T>& my, const Gradients<T
 // Those of queries and keys, and what they say of decay. Ends with a barrier.
 template <typename T> DEVICE void key_gradients(const Work<T>& my, const Gradients<T>& to)
 {
-    Shared& shared = my.shared;
-    float of_state[4] = {}, of_last[4] = {};
+    Shared<T>& shared = my.shared;
+    float of_state[Tiles<T>::RowsOfThread] = {}, of_last[Tiles<T>::RowsOfThread] = {};
     for (int32 first = 0; first < my.of.key_dim; first += Rows)
     {
         const auto state = [&](int32 j, int32 a) { return state_at(my, my.state, first + a, j); };
         const auto keys = [&](int32 s, int32 a) { return key_at(my, s, first + a); };
         Tile tile;
         clear(tile);
-        multiply(tile, my.count, shared.slabs, [&](int32 r, int32 j) { return grad_y_at(my, to, r, j); }, state);
+        multiply<Along::Depth, Along::Depth>(
+            tile, my.count, shared.slabs, [&](int32 r, int32 j) { return grad_y_at(my, to, r, j); }, state);
 #pragma unroll
         for (int32 i = 0; i < 16; i++)
         {
-            float& v = tile.v[i / 4][i % 4];
-            v *= tile_row(i / 4) < my.tokens ? shared.from_state[tile_row(i / 4)] : 0.0f;
-            of_state[i / 4] = fmaf(query_at(my, tile_row(i / 4), first + tile_column(i % 4)), v, of_state[i / 4]);
+            const int32 r = Tiles<T>::row(i);
+            float &v = tile.v[i / 4][i % 4], &sum = of_state[Tiles<T>::row_of_thread(i)];
+            v *= r < my.tokens ? shared.from_state[r] : 0.0f;
+            sum = fmaf(query_at(my, r, first + Tiles<T>::column(i)), v, sum);
         }
 
-        multiply(tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_queries, r, s); }, keys);
-        for_tile(tile, [&](int32 r, int32 a, float value) {
+        multiply<Along::Depth, Along::Across>(
+            tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_queries, r, s); }, keys);
+        for_tile<T>(tile, [&](int32 r, int32 a, float value) {
             if (r < my.tokens && first + a < my.of.key_dim)
             {
                 sums_at(my, to, r)[first + a] = value;
@@ -157,21 +174,25 @@ template <typename T> DEVICE void key_gradients(const Work<T>& my, const Gradien
         });
 
         clear(tile);
-        multiply(tile, my.of.corrects != 0 ? my.count : 0, shared.slabs,
+        multiply<Along::Depth, Along::Depth>(tile, my.of.corrects != 0 ? my.count : 0, shared.slabs,
             [&](int32 r, int32 j) { return column_at(my, my.f, r, j); }, state);
 #pragma unroll
         for (int32 i = 0; i < 16; i++)
         {
-            float& v = tile.v[i / 4][i % 4];
-            v *= tile_row(i / 4) < my.tokens ? -shared.from_state[tile_row(i / 4)] : 0.0f;
-            of_state[i / 4] = fmaf(key_at(my, tile_row(i / 4), first + tile_column(i % 4)), v, of_state[i / 4]);
+            const int32 r = Tiles<T>::row(i);
+            float &v = tile.v[i / 4][i % 4], &sum = of_state[Tiles<T>::row_of_thread(i)];
+            v *= r < my.tokens ? -shared.from_state[r] : 0.0f;
+            sum = fmaf(key_at(my, r, first + Tiles<T>::column(i)), v, sum);
         }
 
-        multiply(tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_keys, r, s); }, keys);
-        multiply(tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_keys, s, r); }, keys);
-        multiply(tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_queries, s, r); },
+        multiply<Along::Depth, Along::Across>(
+            tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_keys, r, s); }, keys);
+        multiply<Along::Across, Along::Across>(
+            tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_keys, s, r); }, keys);
+        multiply<Along::Across, Along::Across>(
+            tile, my.tokens, shared.slabs, [&](int32 r, int32 s) { return pair_at(my, my.of_queries, s, r); },
             [&](int32 s, int32 a) { return query_at(my, s, first + a); });
-        for_tile(tile, [&](int32 r, int32 a, float value) {
+        for_tile<T>(tile, [&](int32 r, int32 a, float value) {
             if (r < my.tokens && first + a < my.of.key_dim)
             {
                 sums_at(my, to, r)[my.of.key_dim + first + a] = value;
@@ -179,14 +200,15 @@ template <typename T> DEVICE void key_gradients(const Work<T>& my, const Gradien
         });
 
         clear(tile);
-        multiply(tile, my.count, shared.slabs, [&](int32 r, int32 j) { return column_at(my, my.e, r, j); },
+        multiply<Along::Depth, Along::Depth>(tile, my.count, shared.slabs, [&](int32 r, int32 j) { return column_at(my, my.e, r, j); },
             [&](int32 j, int32 a) { return state_at(my, my.grad_state, first + a, j); });
 #pragma unroll
         for (int32 i = 0; i < 16; i++)
         {
-            const int32 r = tile_row(i / 4), a = first + tile_column(i % 4);
+            const int32 r = Tiles<T>::row(i), a = first + Tiles<T>::column(i);
             const float v = tile.v[i / 4][i % 4] * (r < my.tokens ? shared.to_last[r] : 0.0f);
-            of_last[i / 4] = fmaf(key_at(my, r, a), v, of_last[i / 4]);
+            float& sum = of_last[Tiles<T>::row_of_thread(i)];
+            sum = fmaf(key_at(my, r, a), v, sum);
             if (r < my.tokens && a < my.of.key_dim)
             {
                 sums_at(my, to, r)[my.of.key_dim + a] += v;
@@ -196,13 +218,14 @@ template <typename T> DEVICE void key_gradients(const Work<T>& my, const Gradien
 
     block_barrier();
 #pragma unroll
-    for (int32 i = 0; i < 4; i++)
+    for (int32 i = 0; i < Tiles<T>::RowsOfThread; i++)
     {
-        const float from = row_sum(of_state[i]), last = row_sum(of_last[i]);
-        if (threadIdx.x % 16 == 0)
+        const float from = row_sum<T>(of_state[i]), last = row_sum<T>(of_last[i]);
+        if (Tiles<T>::sums_part())
         {
-            shared.solved[0][tile_row(i)] = from;
-            shared.solved[1][tile_row(i)] = last;
+            const int32 r = Tiles<T>::row(Tiles<T>::RowStep * i);
+            shared.solved[2 * Tiles<T>::part()][r] = from;
+            shared.solved[2 * Tiles<T>::part() + 1][r] = last;
         }
     }
 
@@ -212,8 +235,11 @@ template <typename T> DEVICE void key_gradients(const Work<T>& my, const Gradien
         double all = 0;
         for (int32 i = 0; i < my.tokens; i++)
         {
-            shared.gradients[i] += (double)shared.solved[0][i] - shared.solved[1][i];
-            all += shared.solved[1][i];
+            for (int32 part = 0; part < Tiles<T>::Parts; part++)
+            {
+                shared.gradients[i] += (double)shared.solved[2 * part][i] - shared.solved[2 * part + 1][i];
+                all += shared.solved[2 * part + 1][i];
+            }
         }
 
         shared.gradients[my.tokens - 1] += all;
@@ -225,20 +251,20 @@ template <typename T> DEVICE void key_gradients(const Work<T>& my, const Gradien
 // That of the state before the block in place of that after it. Ends with a barrier.
 template <typename T> DEVICE void state_gradient(const Work<T>& my, const Gradients<T>& to)
 {
-    Shared& shared = my.shared;
+    Shared<T>& shared = my.shared;
     const float last = shared.from_state[my.tokens - 1];
     double product = 0;
     for (int32 first = 0; first < my.of.key_dim; first += Rows)
     {
         Tile tile;
         clear(tile);
-        multiply(tile, my.tokens, shared.slabs,
+        multiply<Along::Across, Along::Across>(tile, my.tokens, shared.slabs,
             [&](int32 r, int32 i) { return query_at(my, i, first + r) * shared.from_state[i]; },
             [&](int32 i, int32 j) { return grad_y_at(my, to, i, j); });
-        multiply(tile, my.of.corrects != 0 ? my.tokens : 0, shared.slabs,
+        multiply<Along::Across, Along::Across>(tile, my.of.corrects != 0 ? my.tokens : 0, shared.slabs,
             [&](int32 r, int32 i) { return -key_at(my, i, first + r) * shared.from_state[i]; },
             [&](int32 i, int32 j) { return column_at(my, my.f, i, j); });
-        for_tile(tile, [&](int32 r, int32 j, float added) {
+        for_tile<T>(tile, [&](int32 r, int32 j, float added) {
             if (first + r < my.of.key_dim && j < my.count)
             {
                 float* at = my.grad_state + (first + r) * my.of.columns + j;
@@ -305,7 +331,7 @@ DEVICE void backward(Work<T>& my, const Gradients<T>& to, float* states, const f
         int32 heads, int32 key_dim, int32 value_dim, int32 columns, int32 row, int32 rows, int32 corrects, float least,         \
         float most)                                                                                                             \
     {                                                                                                                           \
-        __shared__ Shared shared;                                                                                               \
+        __shared__ Shared<T> shared;                                                                                                  \
         const Heads of{key_heads, heads, key_dim, value_dim, columns, row, rows, corrects, least, most};                        \
         Work<T> my = work_of(Inputs<T>{channels, gates, decay, step_bias, skip, first, gate_stride}, of, shared, workspace,     \
             blockIdx.x, blockIdx.y);                                                                                            \

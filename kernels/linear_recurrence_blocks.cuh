@@ -41,9 +41,9 @@ DEVICE int32 token_sums(const Heads& of) { return 2 * of.key_dim + 3; }
 DEVICE int32 gates_of(const Heads& of) { return of.corrects != 0 ? 2 * of.heads : of.heads; }
 
 // What lies in shared memory.
-struct Shared
+template <typename T> struct Shared
 {
-    Slabs slabs;
+    typename Tiles<T>::Slabs slabs;
     float solved[Rows][Rows];
     double sums[Rows];      // G
     double gradients[Rows]; // of G
@@ -94,7 +94,7 @@ template <typename T> struct Work
 {
     Inputs<T> in;
     Heads of;
-    Shared& shared;
+    Shared<T>& shared;
     int32 head;
     int32 key_head;
     int32 from;
@@ -152,7 +152,7 @@ template <typename T> DEVICE float state_at(const Work<T>& my, const float* m, i
 }
 
 template <typename T>
-DEVICE Work<T> work_of(const Inputs<T>& in, const Heads& of, Shared& shared, float* workspace, int32 head, int32 run)
+DEVICE Work<T> work_of(const Inputs<T>& in, const Heads& of, Shared<T>& shared, float* workspace, int32 head, int32 run)
 {
     const int32 runs = (of.value_dim + of.columns - 1) / of.columns;
     float* next = workspace + (int64)of.heads * blocks_of(of) * of.key_dim * of.value_dim + ((int64)head * runs + run) * kept_numbers(of);
@@ -186,7 +186,7 @@ DEVICE Work<T> work_of(const Inputs<T>& in, const Heads& of, Shared& shared, flo
 // Queries and keys of length 1, gates, decays and what follows from them. Ends with a barrier.
 template <typename T> DEVICE void load_block(Work<T>& my, int32 block)
 {
-    Shared& shared = my.shared;
+    Shared<T>& shared = my.shared;
     const Heads& of = my.of;
     my.begin = block * Rows;
     my.tokens = of.rows - my.begin < Rows ? of.rows - my.begin : Rows;
@@ -238,38 +238,40 @@ template <typename T> DEVICE void load_block(Work<T>& my, int32 block)
     const auto keys = [&](int32 a, int32 s) { return key_at(my, s, a); };
     Tile tile;
     clear(tile);
-    multiply(tile, of.key_dim, shared.slabs, [&](int32 r, int32 a) { return key_at(my, r, a); }, keys);
-    for_tile(tile, [&](int32 r, int32 s, float product) {
+    multiply<Along::Depth, Along::Depth>(tile, of.key_dim, shared.slabs, [&](int32 r, int32 a) { return key_at(my, r, a); }, keys);
+    for_tile<T>(tile, [&](int32 r, int32 s, float product) {
         const bool seen = r < my.tokens && s <= r && s >= shared.first[r];
         const float decay = seen ? expf((float)(shared.sums[r] - shared.sums[s])) : 0.0f;
         my.decays[r * Rows + s] = decay;
         my.correction[r * Rows + s] = s < r && of.corrects != 0 ? -decay * product : 0.0f;
     });
     clear(tile);
-    multiply(tile, of.key_dim, shared.slabs, [&](int32 r, int32 a) { return query_at(my, r, a); }, keys);
-    for_tile(tile, [&](int32 r, int32 s, float product) { my.products[r * Rows + s] = my.decays[r * Rows + s] * product; });
+    multiply<Along::Depth, Along::Depth>(tile, of.key_dim, shared.slabs, [&](int32 r, int32 a) { return query_at(my, r, a); }, keys);
+    for_tile<T>(tile, [&](int32 r, int32 s, float product) { my.products[r * Rows + s] = my.decays[r * Rows + s] * product; });
     block_barrier();
 }
 
-// z and e. Begins and ends with a barrier behind what it reads and writes.
+// z and e. Begins and ends with a barrier behind what it reads and writes. Some rows are solved one by one, and what they leave of those
+// behind them is a product.
 template <typename T> DEVICE void solve(const Work<T>& my)
 {
-    Shared& shared = my.shared;
+    Shared<T>& shared = my.shared;
     Tile tile;
     clear(tile);
-    multiply(tile, my.of.corrects != 0 ? my.of.key_dim : 0, shared.slabs, [&](int32 r, int32 a) { return key_at(my, r, a); },
-        [&](int32 a, int32 j) { return state_at(my, my.state, a, j); });
-    for_tile(tile, [&](int32 r, int32 j, float read) {
+    multiply<Along::Depth, Along::Across>(tile, my.of.corrects != 0 ? my.of.key_dim : 0, shared.slabs,
+        [&](int32 r, int32 a) { return key_at(my, r, a); }, [&](int32 a, int32 j) { return state_at(my, my.state, a, j); });
+    for_tile<T>(tile, [&](int32 r, int32 j, float read) {
         shared.solved[r][j] = r < my.tokens ? value_at(my, r, j) - shared.from_state[r] * read : 0.0f;
     });
     block_barrier();
-    const int32 j = threadIdx.x;
-    if (j < my.count)
+    const int32 j = threadIdx.x, step = Tiles<T>::Solved;
+    for (int32 from = 0; from < my.tokens; from += step)
     {
-        for (int32 i = 0; i < my.tokens; i++)
+        const int32 end = from + step < my.tokens ? from + step : my.tokens;
+        for (int32 i = from; j < my.count && i < end; i++)
         {
             float z = shared.solved[i][j];
-            for (int32 s = 0; s < i && my.of.corrects != 0; s++)
+            for (int32 s = from; s < i && my.of.corrects != 0; s++)
             {
                 z = fmaf(my.correction[i * Rows + s], shared.solved[s][j], z);
             }
@@ -278,23 +280,32 @@ template <typename T> DEVICE void solve(const Work<T>& my)
             shared.solved[i][j] = shared.beta[i] * z;
             my.e[i * my.of.columns + j] = shared.solved[i][j];
         }
-    }
 
-    block_barrier();
+        block_barrier();
+        if (end < my.tokens && my.of.corrects != 0)
+        {
+            clear(tile);
+            multiply<Along::Depth, Along::Across>(tile, step, shared.slabs,
+                [&](int32 r, int32 k) { return r >= end ? pair_at(my, my.correction, r, from + k) : 0.0f; },
+                [&](int32 k, int32 c) { return shared.solved[from + k][c]; });
+            for_tile<T>(tile, [&](int32 r, int32 c, float added) { shared.solved[r][c] += r >= end ? added : 0.0f; });
+            block_barrier();
+        }
+    }
 }
 
 // The state after the block in place of that before it. Ends with a barrier.
 template <typename T> DEVICE void advance(const Work<T>& my)
 {
-    Shared& shared = my.shared;
+    Shared<T>& shared = my.shared;
     for (int32 first = 0; first < my.of.key_dim; first += Rows)
     {
         Tile tile;
         clear(tile);
-        multiply(tile, my.tokens, shared.slabs,
+        multiply<Along::Across, Along::Across>(tile, my.tokens, shared.slabs,
             [&](int32 r, int32 s) { return key_at(my, s, first + r) * shared.to_last[s]; },
             [&](int32 s, int32 j) { return column_at(my, my.e, s, j); });
-        for_tile(tile, [&](int32 r, int32 j, float added) {
+        for_tile<T>(tile, [&](int32 r, int32 j, float added) {
             if (first + r < my.of.key_dim && j < my.count)
             {
                 float* at = my.state + (first + r) * my.of.columns + j;

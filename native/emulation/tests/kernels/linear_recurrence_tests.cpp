@@ -222,6 +222,9 @@ TEST(RecurrencesPassTheirStateFromChunkToChunkAndItsGradientBack)
     }
 
     check_row<Bf16>({32, 1, 2, 5, 3});
+    check_row<Bf16>({48, 1, 3, 2, 67});
+    check_row<Bf16>({96, 1, 2, 66, 2});
+    check_row<Bf16>({3, 2, 4, 4, 7});
     check_row<float>({32, 2, 2, 3, 7, 2});
     check_row<float>({96, 1, 2, 5, 3, 0});
     check_row<float>({3, 2, 4, 4, 7, 0});
