@@ -11,15 +11,16 @@ public sealed unsafe class Operands : IDisposable
     private readonly List<nint> blocks = [];
     private readonly Random random = new(1);
 
-    private Operands()
-    {
-    }
+    private Operands(int threads) => Team = new ThreadTeam(threads);
 
-    /// <summary>One thread for each processor.</summary>
-    public ThreadTeam Team { get; } = new();
+    /// <summary>Its threads.</summary>
+    public ThreadTeam Team { get; }
 
-    /// <summary>No operands yet.</summary>
-    public static Operands WithTeam() => new();
+    /// <summary>No operands yet; one thread for each processor.</summary>
+    public static Operands WithTeam() => new(Environment.ProcessorCount);
+
+    /// <summary>No operands yet; so many threads.</summary>
+    public static Operands WithTeam(int threads) => new(threads);
 
     /// <summary>A dense matrix.</summary>
     public Matrix Matrix(DType type, int rows, int columns)

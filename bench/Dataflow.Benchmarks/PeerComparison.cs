@@ -14,34 +14,18 @@ namespace Dataflow.Benchmarks;
 /// <summary>Steps of the same training by us and by TorchSharp on this CPU, in turns, from the same weights on the same tokens.</summary>
 internal static class PeerComparison
 {
-    private const int Seqlen = 256;
+    private const int Seqlen = PeerCase.Seqlen;
     private const double SamePercent = 1;
-
-    private static readonly ModelConfig s_larger = new()
-    {
-        Name = "112m",
-        VocabSize = 32000,
-        ModelDim = 768,
-        LayerCount = 12,
-        HeadCount = 12,
-        KvHeadCount = 4,
-        HeadDim = 64,
-        FfnDim = 2480,
-        RopeTheta = 10000,
-        RmsNormEps = 1e-5f,
-        TiedEmbedding = true,
-    };
 
     /// <summary>The table.</summary>
     public static Result Measure()
     {
         TorchLibrary.Load(Environment.ProcessorCount);
-        using var micro = ModelSource.Open("micro");
         var rows = new List<(string[], JsonObject)>();
-        foreach (var (model, stepRows, turns) in new[] { (micro.Model, 4, 20), (s_larger, 2, 6) })
+        foreach (var peer in PeerCase.All())
         {
-            rows.Add(Compare(model, Recipe.Fp32, torch.ScalarType.Float32, stepRows, turns));
-            rows.Add(Compare(model, Recipe.Bf16, torch.ScalarType.BFloat16, stepRows, turns));
+            rows.Add(Compare(peer, Recipe.Fp32, torch.ScalarType.Float32));
+            rows.Add(Compare(peer, Recipe.Bf16, torch.ScalarType.BFloat16));
         }
 
         return new Result(
@@ -58,13 +42,10 @@ internal static class PeerComparison
         );
     }
 
-    private static (string[] Cells, JsonObject Fields) Compare(
-        ModelConfig model, Recipe recipe, torch.ScalarType type, int stepRows, int turns)
+    private static (string[] Cells, JsonObject Fields) Compare(PeerCase peerCase, Recipe recipe, torch.ScalarType type)
     {
-        var budget = new MemoryBudget(Bytes.FromGiB(5), Bytes.FromGiB(5));
-        var plan = Plans.Require(
-            Planner.Plan(new PlanRequest(model, recipe, WorkloadKind.Training, Seqlen, stepRows, new GeometryPins(), budget))
-        );
+        var (model, stepRows, turns) = peerCase;
+        var plan = peerCase.Plan(recipe);
         var weights = WeightInitialiser.Weights(model, 1);
         var tokens = new RandomTokens(stepRows, Seqlen, model.VocabSize);
         int[] numbers = [.. Enumerable.Range(0, stepRows)];

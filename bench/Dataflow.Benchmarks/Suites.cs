@@ -10,16 +10,17 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 namespace Dataflow.Benchmarks;
 
 /// <summary>
-/// Runs suites by name: planning, simulation, kernels, products, costs, prediction, peers, tokenizer, generation. What is not an option
-/// of this program goes to BenchmarkDotNet.
+/// Runs suites by name: planning, simulation, kernels, rates, products, costs, prediction, step, peers, tokenizer, generation. What is not
+/// an option of this program goes to BenchmarkDotNet.
 /// </summary>
 internal static class Suites
 {
     private const string OptimizerRuns = "artifacts/optimizers";
     private const string Usage =
-        "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [products] [costs] [prediction] [peers] [tokenizer] [generation] "
-            + "[optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
-    private static readonly string[] All = ["planning", "simulation", "kernels", "products", "costs", "prediction", "peers", "tokenizer"];
+        "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [rates] [products] [costs] [prediction] [step] [peers] [tokenizer] "
+            + "[generation] [optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+    private static readonly string[] All =
+        ["planning", "simulation", "kernels", "rates", "products", "costs", "prediction", "step", "peers", "tokenizer"];
 
     // It needs a model that is not here: it runs where it is named.
     private const string Generation = "generation";
@@ -65,6 +66,8 @@ internal static class Suites
                 "planning" => PlanningBenchmarks.Result(Measure(typeof(PlanningBenchmarks), patient, rest)),
                 "prediction" => Predictions.Measure(patient),
                 "products" => ProductComparison.Measure(),
+                "rates" => KernelRateTable.Measure(rest),
+                "step" => StepProfile.Measure(),
                 "peers" => PeerComparison.Measure(),
                 "tokenizer" => TokenizerComparison.Measure(),
                 Generation => GenerationComparison.Measure(),
@@ -73,7 +76,8 @@ internal static class Suites
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name is "products" or "costs" or "prediction" or "peers" or "tokenizer" or Generation or Optimizers
+            string how = name is "products" or "rates" or "costs" or "prediction" or "step" or "peers" or "tokenizer"
+                or Generation or Optimizers
                 ? result.How
                 : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} "
                     + $"job in one process.";

@@ -42,7 +42,19 @@ public sealed class CpuDevice : ITimedDevice, IInspectableDevice
             new VirtualClock(machine, schedule.Streams.Length + 1)
         ) { }
 
-    private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns, VirtualClock? time = null)
+    /// <summary>The same, with measured steps timed by a clock that is read on the thread of the op's stream.</summary>
+    internal CpuDevice(Schedule schedule, Workload workload, int threads, Func<long> stepClock)
+        : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), owns: true, stepClock: stepClock) { }
+
+    private CpuDevice(
+        Schedule schedule,
+        Workload workload,
+        CpuMemory memory,
+        ThreadTeam team,
+        bool owns,
+        VirtualClock? time = null,
+        Func<long>? stepClock = null
+    )
     {
         this.time = time;
         (this.memory, this.team, ownsTeam) = (memory, team, owns);
@@ -51,7 +63,7 @@ public sealed class CpuDevice : ITimedDevice, IInspectableDevice
         runner.Prepare();
         clock = new StepClock(schedule.Ops.Length);
         int waits = schedule.Ops.Sum(o => o.Waits.Length);
-        stopwatch = new StepStopwatch(schedule, time is null ? StepStopwatch.SystemClock : () => time.Now);
+        stopwatch = new StepStopwatch(schedule, time is null ? stepClock ?? StepStopwatch.SystemClock : () => time.Now);
         runner.CallCompleted = stopwatch.CallCompleted;
         streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, Run, time))];
     }
