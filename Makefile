@@ -60,7 +60,7 @@ install = set -e; mkdir -p bin; for program in $(1); do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps torch nvrtc cublas kernels test check soak bench frontier \
+.PHONY: help setup restore lock build programs demo-program cpu emulation nvtx pages-deps torch nvrtc cublas kernels test check soak bench frontier \
 	bundle docs atlas recipes fit-page check-published check-widths check-search fit-published demo train-demo finetune text clean sdk
 
 help: ## show this list
@@ -84,6 +84,9 @@ emulation: ## compile the emulated driver and the kernels for machines without a
 nvtx: ## compile what names ranges for NVIDIA's profilers
 	@MAKEFLAGS= $(MAKE) --no-print-directory -C native/nvtx
 
+cpu: ## compile what the CPU's kernels use of processors that C# has no words for
+	@MAKEFLAGS= $(MAKE) --no-print-directory -C native/cpu
+
 pages-deps: ## fetch and bundle what pages draw charts with (npm; into .cache/web)
 	@sh src/Dataflow.Reports/Web/fetch-charts.sh
 
@@ -94,7 +97,7 @@ torch: restore ## make TorchSharp, which tests and benchmarks compare with, load
 build: ## build all projects; leaves bin/dataflow and bin/transformerDemo
 	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) programs emulation nvtx torch
 
-programs: restore pages-deps
+programs: restore pages-deps cpu
 	@sh src/compile.sh $(SOLUTION)
 	@$(call install,$(PROGRAMS))
 	@sh src/ReadyToRun/compile.sh dataflow transformerDemo

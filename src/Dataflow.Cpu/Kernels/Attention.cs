@@ -56,7 +56,11 @@ public static unsafe partial class Attention
 
     private static void Forward(ThreadTeam team, AttentionShape shape, AttentionResult result)
     {
-        if (Vector512.IsHardwareAccelerated)
+        if (NativeKernels.HasSingles)
+        {
+            Forward<NativeKernel>(team, shape, result);
+        }
+        else if (Vector512.IsHardwareAccelerated)
         {
             Forward<MicroKernel512>(team, shape, result);
         }
@@ -73,7 +77,11 @@ public static unsafe partial class Attention
     private static void Backward(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
     {
         gradients.Expect(shape);
-        if (Vector512.IsHardwareAccelerated)
+        if (NativeKernels.HasSingles)
+        {
+            Backward<NativeKernel>(team, shape, gradients);
+        }
+        else if (Vector512.IsHardwareAccelerated)
         {
             Backward<MicroKernel512>(team, shape, gradients);
         }

@@ -8,7 +8,7 @@ namespace Dataflow.Cpu.Kernels;
 /// Matrix product. Shapes: op(a) M x K, op(b) K x N, c and addend M x N, bias 1 x N. Every element of c is a sum, in
 /// ascending k, of chains of 32 fp32 fused multiply-adds, times the scale, plus the addend, plus its column's bias, rounded once to c's
 /// type: it depends on its row of op(a), its column of op(b), its addend and its bias alone, whatever the sizes of the rest, the number of
-/// threads and the processor.
+/// threads and the processor. (Products of bf16 by AVX-512 BF16 take what is below the smallest normal fp32 as zero.)
 /// </summary>
 public static class Gemm
 {
@@ -43,6 +43,14 @@ public static class Gemm
         else if (few && Vector256.IsHardwareAccelerated)
         {
             RunFewRows<FewRowsKernel256>(team, a, ta, b, to);
+        }
+        else if (NativeKernels.HasPairs && a.Type == DType.BFloat16 && b.Type == DType.BFloat16)
+        {
+            Run<PairKernel>(team, a, ta, b, tb, to);
+        }
+        else if (NativeKernels.HasSingles)
+        {
+            Run<NativeKernel>(team, a, ta, b, tb, to);
         }
         else if (Vector512.IsHardwareAccelerated)
         {

@@ -133,6 +133,28 @@ public sealed class GemmTests : KernelTest
         c.AssertSameBits(Chain(a, Transpose.No, b, Transpose.No, null, DType.Float32));
     }
 
+    /// <summary>Whatever is selected for pairs of bf16 values, the managed kernels define it.</summary>
+    [Fact]
+    public void Products_of_bf16_at_odd_sizes_and_places_have_the_bits_of_the_managed_kernel()
+    {
+        int seed = 0;
+        foreach (var (m, n, k) in new[] { (1, 33, 1), (21, 1, 2), (25, 31, 3), (37, 65, 33), (193, 70, 255), (24, 1030, 513), (13, 50, 1027) })
+        {
+            foreach (Transpose ta in Enum.GetValues<Transpose>())
+            {
+                foreach (Transpose tb in Enum.GetValues<Transpose>())
+                {
+                    Tensor a = (ta == Transpose.No ? New(m, k, DType.BFloat16, 3) : New(k, m, DType.BFloat16, 1)).Random(++seed);
+                    Tensor b = (tb == Transpose.No ? New(k, n, DType.BFloat16, 5) : New(n, k, DType.BFloat16, 2)).Random(++seed);
+                    Tensor expected = New(m, n), c = New(m, n).Poison();
+                    Gemm.Run<MicroKernelScalar>(Team(1), a.M, ta, b.M, tb, expected.M, null);
+                    Gemm.Run(Team(3), a.M, ta, b.M, tb, c.M, null);
+                    c.AssertSameBits(expected);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void Results_depend_on_neither_threads_nor_the_rest_of_the_matrix()
     {

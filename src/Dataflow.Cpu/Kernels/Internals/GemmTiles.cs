@@ -4,14 +4,14 @@ using Dataflow.Model;
 namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
-/// A product cut into tiles of c, one a job. A job walks the whole of K in steps of <see cref="DepthStep"/>: it packs its
+/// A product cut into tiles of c, one a job. A job walks the whole of K in steps of <see cref="WordsStep"/>: it packs its
 /// panels of b, then its panels of a in groups that stay in the second-level cache, and keeps fp32 sums in scratch memory,
 /// where chains of products add up in ascending k.
 /// </summary>
 internal readonly unsafe struct GemmTiles<TKernel> : IJob
     where TKernel : struct, IMicroKernel
 {
-    private const int DepthStep = 256;
+    private const int WordsStep = 256;
     private const int MaxRows = 768;
     private const int MaxColumns = 1024;
     private const int GroupRows = 192;
@@ -52,20 +52,22 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
 
         float* sums = (float*)team.Scratch(worker);
         float* packedB = sums + ((long)rowPanels * columnPanels * tileSize);
-        float* packedA = packedB + ((long)columnPanels * TKernel.Columns * DepthStep);
+        float* packedA = packedB + ((long)columnPanels * TKernel.Columns * WordsStep);
         int group = GroupRows / TKernel.Rows;
 
         // K = 0 still takes one step, which writes the zeros.
-        for (int k = 0; k == 0 || k < depth; k += DepthStep)
+        for (int k = 0; k == 0 || k < depth; k += WordsStep * TKernel.Terms)
         {
-            int step = Math.Min(DepthStep, depth - k);
+            int step = Math.Min(WordsStep * TKernel.Terms, depth - k);
+            int words = (step + TKernel.Terms - 1) / TKernel.Terms;
             for (int j = 0; j < columnPanels; j++)
             {
                 int first = j * TKernel.Columns;
                 int lanes = Math.Min(TKernel.Columns, columns - first);
-                Pack(b, tb == Transpose.Yes, column + first, lanes, k, step, packedB + ((long)first * step), TKernel.Columns);
+                Pack(b, tb == Transpose.Yes, column + first, lanes, k, step, packedB + ((long)first * words), TKernel.Columns);
             }
 
+            Start start = k == 0 ? Start.Zero : Start.Tile;
             for (int firstPanel = 0; firstPanel < rowPanels; firstPanel += group)
             {
                 int panels = Math.Min(group, rowPanels - firstPanel);
@@ -73,35 +75,27 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
                 {
                     int first = (firstPanel + i) * TKernel.Rows;
                     int lanes = Math.Min(TKernel.Rows, rows - first);
-                    Pack(a, ta == Transpose.No, row + first, lanes, k, step, packedA + ((long)i * TKernel.Rows * step), TKernel.Rows);
+                    Pack(a, ta == Transpose.No, row + first, lanes, k, step, packedA + ((long)i * TKernel.Rows * words), TKernel.Rows);
                 }
 
                 for (int j = 0; j < columnPanels; j++)
                 {
-                    float* panelB = packedB + ((long)j * TKernel.Columns * step);
+                    float* panelB = packedB + ((long)j * TKernel.Columns * words);
                     float* tile = sums + ((((long)firstPanel * columnPanels) + j) * tileSize);
                     for (int i = 0; i < panels; i++, tile += (long)columnPanels * tileSize)
                     {
-                        Chains(step, packedA + ((long)i * TKernel.Rows * step), panelB, tile, first: k == 0);
+                        TKernel.RunChains(words, packedA + ((long)i * TKernel.Rows * words), panelB, tile, start);
                     }
                 }
+
+                // While these sums are in a cache.
+                int end = k + step < depth ? 0 : Math.Min(rows, (firstPanel + panels) * TKernel.Rows);
+                for (int i = firstPanel * TKernel.Rows; i < end; i++)
+                {
+                    float* panel = sums + ((long)(i / TKernel.Rows) * columnPanels * tileSize) + (i % TKernel.Rows * TKernel.Columns);
+                    Finish(row + i, column, columns, panel, tileSize);
+                }
             }
-        }
-
-        for (int i = 0; i < rows; i++)
-        {
-            float* panel = sums + ((long)(i / TKernel.Rows) * columnPanels * tileSize) + (i % TKernel.Rows * TKernel.Columns);
-            Finish(row + i, column, columns, panel, tileSize);
-        }
-    }
-
-    /// <summary>One step of a tile, in chains of constant length.</summary>
-    private static void Chains(int step, float* panelA, float* panelB, float* tile, bool first)
-    {
-        for (int k = 0; k == 0 || k < step; k += GemmChains.Length)
-        {
-            Start start = first && k == 0 ? Start.Zero : Start.Tile;
-            TKernel.Run(Math.Min(GemmChains.Length, step - k), panelA + (k * TKernel.Rows), panelB + (k * TKernel.Columns), tile, start);
         }
     }
 
@@ -141,7 +135,15 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
 
     private static void Pack(in Matrix from, bool lanesAreRows, int lane, int lanes, int k, int depth, float* panel, int width)
     {
-        if (lanesAreRows)
+        if (TKernel.Terms == 2 && lanesAreRows)
+        {
+            PairPanels.FromRows(from, lane, lanes, k, depth, panel, width);
+        }
+        else if (TKernel.Terms == 2)
+        {
+            PairPanels.FromColumns(from, lane, lanes, k, depth, panel, width);
+        }
+        else if (lanesAreRows)
         {
             Panels.FromRows(from, lane, lanes, k, depth, panel, width);
         }

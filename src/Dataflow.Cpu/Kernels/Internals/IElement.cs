@@ -34,6 +34,26 @@ internal readonly unsafe struct Float32 : IElement
     public static Vector512<float> Load16(byte* p, int index) => Vector512.Load((float*)p + index);
 }
 
+/// <summary>Two bf16 as a word, which leaves a transposition with its halves swapped (<see cref="PairPanels"/>).</summary>
+internal readonly unsafe struct BFloat16Pair : IElement
+{
+    public static int Bytes => 4;
+
+    public static float Load1(byte* p, int index) => BitConverter.UInt32BitsToSingle(uint.RotateLeft(((uint*)p)[index], 16));
+
+    public static Vector128<float> Load4(byte* p, int index)
+    {
+        Vector128<uint> four = Vector128.Load((uint*)p + index);
+        return (Vector128.ShiftLeft(four, 16) | Vector128.ShiftRightLogical(four, 16)).AsSingle();
+    }
+
+    public static Vector512<float> Load16(byte* p, int index)
+    {
+        Vector512<uint> sixteen = Vector512.Load((uint*)p + index);
+        return (Vector512.ShiftLeft(sixteen, 16) | Vector512.ShiftRightLogical(sixteen, 16)).AsSingle();
+    }
+}
+
 /// <summary>bf16 storage.</summary>
 internal readonly unsafe struct BFloat16 : IElement
 {

@@ -24,6 +24,12 @@ internal unsafe interface IMicroKernel
     /// <summary>Columns of a tile: 16 or 32.</summary>
     static abstract int Columns { get; }
 
-    /// <summary>Adds <paramref name="depth"/> outer products.</summary>
-    static abstract void Run(int depth, float* a, float* b, float* tile, Start start);
+    /// <summary>Terms of the sum in a word of a panel: 1, or 2 where words are pairs of bf16 (<see cref="PairPanels"/>).</summary>
+    static abstract int Terms { get; }
+
+    /// <summary>Adds one chain of <paramref name="words"/> outer products.</summary>
+    static abstract void Run(int words, float* a, float* b, float* tile, Start start);
+
+    /// <summary>The same in chains of <see cref="GemmChains.Length"/> terms.</summary>
+    static abstract void RunChains(int words, float* a, float* b, float* tile, Start start);
 }

@@ -10,6 +10,11 @@ internal readonly unsafe struct MicroKernel256 : IMicroKernel
 
     public static int Columns => 16;
 
+    public static int Terms => 1;
+
+    public static void RunChains(int words, float* a, float* b, float* tile, Start start) =>
+        GemmChains.Run<MicroKernel256>(words, a, b, tile, start);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(int depth, float* a, float* b, float* tile, Start start)
     {

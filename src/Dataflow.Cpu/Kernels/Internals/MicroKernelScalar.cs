@@ -7,6 +7,11 @@ internal readonly unsafe struct MicroKernelScalar : IMicroKernel
 
     public static int Columns => 16;
 
+    public static int Terms => 1;
+
+    public static void RunChains(int words, float* a, float* b, float* tile, Start start) =>
+        GemmChains.Run<MicroKernelScalar>(words, a, b, tile, start);
+
     public static void Run(int depth, float* a, float* b, float* tile, Start start)
     {
         for (int i = 0; i < 4; i++)

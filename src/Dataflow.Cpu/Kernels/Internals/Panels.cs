@@ -142,8 +142,9 @@ internal static unsafe class Panels
         }
     }
 
+    /// <summary>Four vectors become the columns of what they were.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose4(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
+    public static void Transpose4(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
     {
         if (Sse.IsSupported)
         {

@@ -115,7 +115,11 @@ internal static unsafe class Transposition
     private static void Store<T>(Vector512<float> value, float* to, long width, int column)
         where T : struct, IElement
     {
-        if (T.Bytes == 4)
+        if (typeof(T) == typeof(BFloat16Pair))
+        {
+            Avx512F.RotateLeft(value.AsUInt32(), 16).AsSingle().Store(to + (column * width));
+        }
+        else if (T.Bytes == 4)
         {
             value.Store(to + (column * width));
         }
@@ -171,7 +175,12 @@ internal static unsafe class Transposition
     private static void Store<T>(Vector256<float> value, float* to, long width, int column)
         where T : struct, IElement
     {
-        if (T.Bytes == 4)
+        if (typeof(T) == typeof(BFloat16Pair))
+        {
+            Vector256<uint> words = value.AsUInt32();
+            (Vector256.ShiftLeft(words, 16) | Vector256.ShiftRightLogical(words, 16)).AsSingle().Store(to + (column * width));
+        }
+        else if (T.Bytes == 4)
         {
             value.Store(to + (column * width));
         }
