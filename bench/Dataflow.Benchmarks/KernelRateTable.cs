@@ -13,7 +13,7 @@ internal static class KernelRateTable
     /// <summary>The table; after <c>--filter</c>, of kernels whose names or shapes contain that text.</summary>
     public static Result Measure(List<string> options)
     {
-        string wanted = options is [Filter, var text] ? text.Trim('*') : "";
+        string wanted = Wanted(options);
         using var own = Operands.WithTeam(1);
         var ceilings = new Ceilings(own);
         var rows = new List<(string[], JsonObject)>();
@@ -31,6 +31,9 @@ internal static class KernelRateTable
             ["kernel", "shape", "type", "time", "rate", "ceiling", "of ceiling"],
             rows);
     }
+
+    /// <summary>What follows <c>--filter</c>; nothing where it is not there.</summary>
+    public static string Wanted(List<string> options) => options is [Filter, var text] ? text.Trim('*') : "";
 
     private static double Best(KernelCase kernel, Ceilings ceilings)
     {

@@ -16,13 +16,14 @@ internal static class StepProfile
     private const int Steps = 5;
     private const double LeastShare = 0.002;
 
-    /// <summary>The table.</summary>
-    public static Result Measure()
+    /// <summary>The table; after <c>--filter</c>, of models whose names contain that text.</summary>
+    public static Result Measure(List<string> options)
     {
+        string wanted = KernelRateTable.Wanted(options);
         using var operands = Operands.WithTeam(1);
         var ceilings = new Ceilings(operands);
         var rows = new List<(string[], JsonObject)>();
-        foreach (var peer in PeerCase.All())
+        foreach (var peer in PeerCase.All().Where(p => p.Model.Name.Contains(wanted, StringComparison.Ordinal)))
         {
             foreach (var recipe in new[] { Recipe.Fp32, Recipe.Bf16 })
             {

@@ -67,7 +67,7 @@ internal static class Suites
                 "prediction" => Predictions.Measure(patient),
                 "products" => ProductComparison.Measure(),
                 "rates" => KernelRateTable.Measure(rest),
-                "step" => StepProfile.Measure(),
+                "step" => StepProfile.Measure(rest),
                 "peers" => PeerComparison.Measure(),
                 "tokenizer" => TokenizerComparison.Measure(),
                 Generation => GenerationComparison.Measure(),
