@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Model;
 using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
@@ -11,7 +12,7 @@ namespace Dataflow.Cpu.Kernels;
 public static unsafe class RmsNorm
 {
     /// <summary>Columns of dw a job sums.</summary>
-    private const int WeightColumns = 64;
+    private const int WeightColumns = 128;
 
     /// <summary>Rows of dw summed in fp32 before they join a double: part of the definition, never tuned to a machine.</summary>
     private const int WeightRows = 32;
@@ -111,35 +112,74 @@ public static unsafe class RmsNorm
     {
         public void Run(int index, int worker)
         {
-            int end = Math.Min(x.Columns, (index + 1) * WeightColumns);
-            for (int j = index * WeightColumns; j < end; j += Lanes.Count)
+            // Row by row, as rows lie in memory; whole vectors first, so that their loop knows no end.
+            int first = index * WeightColumns;
+            int columns = Math.Min(WeightColumns, x.Columns - first);
+            Vector512<float>* sums = stackalloc Vector512<float>[WeightColumns / Lanes.Count];
+            Vector512<double>* totals = stackalloc Vector512<double>[2 * WeightColumns / Lanes.Count];
+            new Span<Vector512<double>>(totals, 2 * WeightColumns / Lanes.Count).Clear();
+            for (int t = 0; t < x.Rows; t += WeightRows)
             {
-                int lanes = end - j;
-                Vector512<double> low = default;
-                Vector512<double> high = default;
-                for (int first = 0; first < x.Rows; first += WeightRows)
+                int end = Math.Min(x.Rows, t + WeightRows);
+                new Span<Vector512<float>>(sums, WeightColumns / Lanes.Count).Clear();
+                if (x.Type == DType.Float32 && dy.Type == DType.Float32)
                 {
-                    Vector512<float> sum = default;
-                    int last = Math.Min(x.Rows, first + WeightRows);
-                    for (int t = first; t < last; t++)
-                    {
-                        Vector512<float> n = new Row(x, t, j).Load(0, lanes) * Vector512.Create(rstd[t]);
-                        sum = Vector512.FusedMultiplyAdd(new Row(dy, t, j).Load(0, lanes), n, sum);
-                    }
-
-                    low += Vector512.WidenLower(sum);
-                    high += Vector512.WidenUpper(sum);
+                    Add<Float32>(t, end, first, columns, sums);
+                }
+                else if (x.Type == DType.BFloat16 && dy.Type == DType.BFloat16)
+                {
+                    Add<BFloat16>(t, end, first, columns, sums);
+                }
+                else
+                {
+                    Add(t, end, first, 0, columns, sums);
                 }
 
-                Row to = new(dw, 0, j);
-                if (accumulate)
+                for (int v = 0; v * Lanes.Count < columns; v++)
                 {
-                    Vector512<float> old = to.Load(0, lanes);
-                    low += Vector512.WidenLower(old);
-                    high += Vector512.WidenUpper(old);
+                    totals[2 * v] += Vector512.WidenLower(sums[v]);
+                    totals[(2 * v) + 1] += Vector512.WidenUpper(sums[v]);
                 }
+            }
 
-                to.Store(0, Vector512.Narrow(low, high), lanes);
+            for (int v = 0; v * Lanes.Count < columns; v++)
+            {
+                Row to = new(dw, 0, first + (v * Lanes.Count));
+                RowSums.Store(totals[2 * v], totals[(2 * v) + 1], to, columns - (v * Lanes.Count), accumulate);
+            }
+        }
+
+        /// <summary>Products of some rows, of which whole vectors are read as a type that is known.</summary>
+        private void Add<T>(int t, int end, int first, int columns, Vector512<float>* sums)
+            where T : struct, IElement
+        {
+            int whole = columns / Lanes.Count;
+            for (int row = t; row < end; row++)
+            {
+                byte* from = x.Row(row) + ((long)first * T.Bytes);
+                byte* gradient = dy.Row(row) + ((long)first * T.Bytes);
+                Vector512<float> scale = Vector512.Create(rstd[row]);
+                for (int v = 0; v < whole; v++)
+                {
+                    Vector512<float> n = T.Load16(from, v * Lanes.Count) * scale;
+                    sums[v] = Vector512.FusedMultiplyAdd(T.Load16(gradient, v * Lanes.Count), n, sums[v]);
+                }
+            }
+
+            Add(t, end, first, whole, columns, sums);
+        }
+
+        /// <summary>The same from one vector on, of any type and number of columns.</summary>
+        private void Add(int t, int end, int first, int from, int columns, Vector512<float>* sums)
+        {
+            for (int v = from; v * Lanes.Count < columns; v++)
+            {
+                int lanes = columns - (v * Lanes.Count);
+                for (int row = t; row < end; row++)
+                {
+                    Vector512<float> n = new Row(x, row, first).Load(v * Lanes.Count, lanes) * Vector512.Create(rstd[row]);
+                    sums[v] = Vector512.FusedMultiplyAdd(new Row(dy, row, first).Load(v * Lanes.Count, lanes), n, sums[v]);
+                }
             }
         }
     }

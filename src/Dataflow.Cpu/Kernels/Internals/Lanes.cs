@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels.Internals;
@@ -82,7 +83,9 @@ internal static unsafe class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen(Vector256<ushort> value)
     {
-        Vector512<uint> wide = Vector512.Create(Vector256.WidenLower(value), Vector256.WidenUpper(value));
+        Vector512<uint> wide = Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512UInt32(value)
+            : Vector512.Create(Vector256.WidenLower(value), Vector256.WidenUpper(value));
         return Vector512.ShiftLeft(wide, 16).AsSingle();
     }
 
@@ -95,7 +98,9 @@ internal static unsafe class Lanes
         Vector512<uint> rounded = Vector512.ShiftRightLogical(bits + odd + Vector512.Create(0x7FFFu), 16);
         Vector512<uint> quiet = Vector512.ShiftRightLogical(bits, 16) | Vector512.Create(0x40u);
         Vector512<uint> chosen = Vector512.ConditionalSelect(Vector512.Equals(value, value).AsUInt32(), rounded, quiet);
-        return Vector256.Narrow(chosen.GetLower(), chosen.GetUpper());
+        return Avx512F.IsSupported
+            ? Avx512F.ConvertToVector256UInt16(chosen)
+            : Vector256.Narrow(chosen.GetLower(), chosen.GetUpper());
     }
 
     /// <summary>One bf16 as fp32.</summary>
