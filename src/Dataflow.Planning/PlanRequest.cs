@@ -5,7 +5,11 @@ namespace Dataflow.Planning;
 
 /// <summary>What a user may fix of the geometry; null is the planner's choice.</summary>
 public sealed record GeometryPins(
-    int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null, int? VocabularyBlocks = null, int? HeadTokens = null);
+    int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null, int? VocabularyBlocks = null, int? HeadTokens = null)
+{
+    /// <summary>Groups that the experts of a mixture lie in as objects of their own; null: those that fit, if one has to.</summary>
+    public int? ExpertGroups { get; init; }
+}
 
 /// <summary>Everything that a plan depends on.</summary>
 /// <param name="Model">What is trained or evaluated.</param>

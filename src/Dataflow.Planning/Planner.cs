@@ -82,7 +82,7 @@ public static class Planner
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
 
         // Without a backward the layers pass in the same order again and again.
-        var rows = ObjectFamilies.OfLayers(ObjectFamilies.Weights, ObjectFamilies.Of(programs));
+        var rows = ObjectFamilies.OfLayers(ObjectFamilies.Weights, new MemorySizes(workload, programs).Rows);
         var weights = rows.Select(r => r.PoolName(workload.Model)).ToHashSet();
         var pools = plan
             .Pools.Select(p => weights.Contains(p.Name) ? p with { Replacement = Replacement.LongestIdle } : p)
@@ -151,6 +151,7 @@ public static class Planner
             .. StepFacts.WeightsOf(workload),
             .. StepFacts.PairsOf(workload),
             .. StepFacts.AttentionOf(workload),
+            .. StepFacts.ExpertsOf(workload),
         ];
     }
 }

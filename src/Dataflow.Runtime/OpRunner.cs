@@ -15,7 +15,7 @@ namespace Dataflow.Runtime;
 public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArray<nuint> arenas, ImmutableArray<KernelStream> streams)
 {
     private readonly StepContext step = new(schedule, workload, arenas);
-    private readonly Dictionary<int, int> parameterObjects = NumberParameters(schedule);
+    private readonly Dictionary<int, (int Number, long FirstElement)> parameterObjects = NumberParameters(schedule, workload);
     private readonly Dictionary<int, ParameterOwner> owners = OwnersOf(schedule);
     private readonly PieceStates states = new(schedule, workload);
     private readonly UpdateTable plain = UpdateTable.Plain(workload);
@@ -163,7 +163,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             Scale = ScaleAt(weights, slice.First),
         };
         muon.Run(stream);
-        UpdateAverage(stream, at, slice, range);
+        UpdateAverage(stream, at, slice, range, slice.First);
     }
 
     /// <summary>Blocks of a tensor of the checkpoint.</summary>
@@ -190,7 +190,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 Scale = ScaleAt(weights, slice.First),
             }
         );
-        UpdateAverage(stream, at, slice, range);
+        UpdateAverage(stream, at, slice, range, slice.First);
     }
 
     /// <summary>Element by element; what lies between tensors is not looked at.</summary>
@@ -217,12 +217,12 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                     NormCount = NormCountOf(at),
                 }
             );
-            UpdateAverage(stream, at, slice, range);
+            UpdateAverage(stream, at, slice, range, from);
         }
     }
 
     /// <summary>The moving average of what was updated, where one is kept.</summary>
-    private void UpdateAverage(KernelStream stream, in OpOperands at, in StateSlice slice, in UpdateRange range)
+    private void UpdateAverage(KernelStream stream, in OpOperands at, in StateSlice slice, in UpdateRange range, long from)
     {
         if (!workload.Optimizer.KeepsAverage)
         {
@@ -236,7 +236,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             {
                 Weights = master is null ? range.Weights : range.Master,
                 Type = master ?? workload.Recipe.Parameters,
-                Average = Kept(at, slice, part, range.FirstElement),
+                Average = Kept(at, slice, part, from),
                 Count = range.Count,
                 Norms = NormsOf(at),
                 NormCount = NormCountOf(at),
@@ -250,14 +250,15 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         var recipe = workload.Recipe;
         long skipped = from - PieceStates.ElementsOf(weights, recipe).First;
         var parts = slice.Run.Update.Parts;
+        var (number, first) = parameterObjects[weights.Object];
         return new UpdateRange(
             at.Accessed(Roles.Weights) + (nuint)(skipped * recipe.Parameters.Size()),
             at.Accessed(Roles.Gradients) + (nuint)(skipped * recipe.Gradients.Size()),
             Kept(at, slice, 0, from),
             parts.Length > 1 ? (slice.OffsetOf(1) - slice.Offset).Value : 0,
             recipe.Master is null ? 0 : Kept(at, slice, parts.Length - 1, from),
-            parameterObjects[weights.Object],
-            from,
+            number,
+            first + from,
             count
         );
     }
@@ -285,14 +286,32 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 
     private static int NormCountOf(in OpOperands at) => at.Has(Roles.Norm) ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0;
 
-    /// <summary>Parameter objects numbered by name, so that a number does not depend on how a plan places or orders them.</summary>
-    private static Dictionary<int, int> NumberParameters(Schedule schedule) =>
-        schedule
-            .Objects.Select((o, id) => (o.Name, o.Family, Id: id))
-            .Where(o => o.Family == ObjectFamily.Weights)
-            .OrderBy(o => o.Name, StringComparer.Ordinal)
-            .Select((o, number) => (o.Id, number))
-            .ToDictionary();
+    /// <summary>
+    /// Parameter objects numbered by name, so that a number does not depend on how a plan places or orders them; those of experts that lie
+    /// in groups as the object that these would lie in otherwise, and where in it they begin.
+    /// </summary>
+    private static Dictionary<int, (int Number, long FirstElement)> NumberParameters(Schedule schedule, Workload workload)
+    {
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        var numbered = schedule
+            .Objects.Select((o, id) => (Object: o, Id: id))
+            .Where(o => o.Object.Family == ObjectFamily.Weights)
+            .Select(o => (o.Id, Whole: Uncut(o.Object)))
+            .ToList();
+        string[] names = [.. numbered.Select(o => o.Whole.Name).Distinct().Order(StringComparer.Ordinal)];
+        return numbered.ToDictionary(o => o.Id, o => (Array.IndexOf(names, o.Whole.Name), o.Whole.First));
+
+        (string Name, long First) Uncut(DataObject item)
+        {
+            if (item.Id is not { Owner: { Layer: { } layer } owner } id)
+            {
+                return (item.Name, 0);
+            }
+
+            var (part, first) = programs[layer].Uncut(owner.Part);
+            return ((id with { Owner = owner with { Part = part } }).ToString(), first);
+        }
+    }
 
     /// <summary>How the parameters, or the gradients, lie in an object that is updated or summed.</summary>
     private ParameterLayout LayoutOf(in Access parameters) => owners[parameters.Object].Layout(step.Programs);

@@ -71,13 +71,22 @@ public sealed class UpdateTable
 
         var runs = new List<UpdateRun>();
         string before = "";
+        long begin = tensor.Spec.FirstRow * tensor.Columns;
         foreach (var part in parts.OrderBy(p => p.Part.FirstElement))
         {
+            // Of some of the experts of a matrix: what of the tensor is theirs.
+            long from = Math.Max(begin, part.Part.FirstElement);
+            long count = Math.Min(begin + tensor.Count, part.Part.FirstElement + part.Part.ElementCount) - from;
+            if (count <= 0)
+            {
+                continue;
+            }
+
             var scale = scaleOf(part);
-            long first = tensor.ElementOffset + part.Part.FirstElement;
+            long first = tensor.ElementOffset + from - begin;
             if (runs.Count > 0 && runs[^1].Scale == scale)
             {
-                runs[^1] = runs[^1] with { Count = runs[^1].Count + part.Part.ElementCount };
+                runs[^1] = runs[^1] with { Count = runs[^1].Count + count };
             }
             else if (runs.Count > 0 && first % Granularity != 0)
             {
@@ -88,7 +97,7 @@ public sealed class UpdateTable
             }
             else
             {
-                runs.Add(new UpdateRun(first, part.Part.ElementCount, scale));
+                runs.Add(new UpdateRun(first, count, scale));
             }
 
             before = part.Name;

@@ -9,7 +9,10 @@ public static class OpPrograms
     /// The op's program; null for copies, zeroing, norms of gradients and updates, which are one kernel over their operands.
     /// </summary>
     public static BlockProgram? Of(ScheduledOp op, BlockPrograms programs, Geometry geometry) =>
-        op.Layer is { } layer ? OfLayer(op, programs[layer], geometry) : OfVocabulary(op, programs);
+        op.Layer is { } layer ? PieceOf(op, programs[layer], geometry) : OfVocabulary(op, programs);
+
+    private static BlockProgram? PieceOf(ScheduledOp op, LayerPrograms programs, Geometry geometry) =>
+        OfLayer(op, programs, geometry) is { } program ? programs.Pieces(program)[op.Piece] : null;
 
     private static BlockProgram? OfVocabulary(ScheduledOp op, BlockPrograms programs) => op.Kind switch
     {

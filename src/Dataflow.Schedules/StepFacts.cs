@@ -32,6 +32,7 @@ public static class StepFacts
     private const string Compared = "fp64";
     private const string AttentionName = "attention";
     private const string ByCudnn = "cudnn ";
+    private const string ExpertsName = "expert_groups";
     private const char Between = 'x';
 
     /// <summary>The optimizer as a fact; AdamW, the first that there was, goes without saying.</summary>
@@ -87,6 +88,10 @@ public static class StepFacts
     public static IEnumerable<KeyValuePair<string, string>> AttentionOf(Workload workload) =>
         workload.Geometry.Cudnn is { } target ? [new(AttentionName, ByCudnn + target)] : [];
 
+    /// <summary>The groups that experts lie in as objects of their own, where they do.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> ExpertsOf(Workload workload) =>
+        workload.Geometry.ExpertGroups is { } groups ? [new(ExpertsName, groups.ToString(CultureInfo.InvariantCulture))] : [];
+
     /// <summary>The name of the model that a schedule is for; null if it does not say.</summary>
     public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
 
@@ -98,7 +103,10 @@ public static class StepFacts
     {
         workload = null;
         string[] mayBe =
-            [OptimizerName, CacheName, FrozenName, AdapterName, BaseName, BalanceName, RouterZName, WeightsName, PairsName, AttentionName];
+        [
+            OptimizerName, CacheName, FrozenName, AdapterName, BaseName, BalanceName, RouterZName, WeightsName, PairsName, AttentionName,
+            ExpertsName,
+        ];
         var optional = schedule.Facts.Where(f => mayBe.Contains(f.Key)).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
@@ -113,7 +121,8 @@ public static class StepFacts
                 + $"{FrozenName} where tensors are frozen, {AdapterName} where there is one, {BaseName} where that is not the "
                 + $"recipe's type, {BalanceName} and {RouterZName} where the run chose them, {CacheName} where sequences are continued, "
                 + $"{WeightsName} {Weighted} where targets have weights, "
-                + $"{PairsName} {Compared} where documents are pairs, and {AttentionName} where it is not by our own kernels";
+                + $"{PairsName} {Compared} where documents are pairs, {AttentionName} where it is not by our own kernels, and "
+                + $"{ExpertsName} where experts lie in groups";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -175,12 +184,21 @@ public static class StepFacts
             return $"attention is by {ByCudnn}and its release and GPU, like {ByCudnn}9.28.1 sm90, not by {by}";
         }
 
+        int groups = 0;
+        if (facts.TryGetValue(ExpertsName, out string? cut)
+            && (!int.TryParse(cut, NumberStyles.None, CultureInfo.InvariantCulture, out groups) || groups < 1
+                || groups.ToString(CultureInfo.InvariantCulture) != cut))
+        {
+            return $"{ExpertsName} {cut} is no number of groups";
+        }
+
         var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6])
         {
             Cache = cache,
             TargetWeights = facts.ContainsKey(WeightsName),
             Pairs = facts.ContainsKey(PairsName),
             Cudnn = cudnn,
+            ExpertGroups = groups > 0 ? groups : null,
         };
         workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };
         return GeometryLimits.Fault(geometry, model);

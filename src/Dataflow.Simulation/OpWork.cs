@@ -59,7 +59,10 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
             op.Saved,
             op.Wanted,
             op.Kind == OpKind.Head && op.Has(Roles.GradStream)
-        );
+        )
+        {
+            Piece = op.Piece,
+        };
         return known.TryGetValue(key, out var runs) ? runs : known[key] = Runs(op);
     }
 
@@ -89,5 +92,8 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     }
 
     private readonly record struct Key(
-        OpKind Kind, int LayerKind, int Block, int Chunk, Segment? Segment, SaveSet Saved, SaveSet Wanted, bool WithGradients);
+        OpKind Kind, int LayerKind, int Block, int Chunk, Segment? Segment, SaveSet Saved, SaveSet Wanted, bool WithGradients)
+    {
+        public int Piece { get; init; }
+    }
 }

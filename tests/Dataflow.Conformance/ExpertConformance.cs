@@ -56,6 +56,76 @@ public abstract class ExpertConformance<TDevice> : ConformanceSuite<TDevice>
         MemoryChangesNoBit(golden, model, weights, Named(dtype), (chunks, rounds), s_saveSets);
     }
 
+    /// <summary>
+    /// Experts in objects of their own, as many as there are groups of, in any memory: the bits of a step whose layers' experts travel with
+    /// them. Layers without experts, and experts that have few tokens or none, are among them.
+    /// </summary>
+    [Theory]
+    [InlineData("llama-documents", "fp32", 2, 1, null)]
+    [InlineData("qwen3-small", "bf16-sr", 1, 2, null)]
+    [InlineData("llama-small", "bf16-master", 1, 1, "*.mlp.experts.*|model.layers.0.*")]
+    public void Groups_of_experts_change_no_bit(string name, string dtype, int chunks, int rounds, string? frozen)
+    {
+        var golden = new GoldenCase(name);
+        var model = Divisible(golden.Model).Freezing(frozen is null ? [] : [frozen]);
+        var weights = WeightInitialiser.Weights(model, 11);
+        var pins = new GeometryPins((golden.Seqlen + chunks - 1) / chunks, Rounds: rounds);
+        var request = golden.Request(Named(dtype), WorkloadKind.Training, pins: pins) with { Model = model };
+        var whole = GoldenCase.Plan(request);
+        var g = whole.Workload.Geometry;
+        pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens);
+        Assert.Null(g.ExpertGroups);
+        Assert.Equal([1, 2, 4], ExpertGroups.CountsOf(model));
+        byte[] want = Trained(golden, whole, weights, 0);
+        foreach (int groups in Device.IsSlow && !IsSoak ? new[] { 2 } : [1, 2, 4])
+        {
+            foreach (var kept in Some(s_saveSets, 2, name, groups))
+            {
+                var grouped = request with { Pins = pins with { ExpertGroups = groups }, SaveSet = kept };
+                foreach (var plan in (TrainingPlan[])[GoldenCase.Tight(grouped), GoldenCase.Plan(grouped)])
+                {
+                    Assert.Equal(groups, plan.Workload.Geometry.ExpertGroups);
+                    AssertSame(want, Trained(golden, plan, weights, groups), $"{groups} groups, {plan.Residency}");
+                }
+            }
+        }
+    }
+
+    private static byte[] Trained(GoldenCase golden, TrainingPlan plan, IWeightSource weights, int order)
+    {
+        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, plan.Workload.Model));
+        using var device = Device.Open(plan.Schedule, plan.Workload, order);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        trainer.Load(weights);
+        double loss = 0;
+        for (int step = 0; step < 2; step++)
+        {
+            loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+        }
+
+        var (state, trained) = (trainer.OptimizerState, GoldenCase.Tensors(trainer.Weights));
+        return [.. state.SelectMany(s => Bits((0, GoldenCase.Tensors(s)))), .. Bits((loss, trained))];
+    }
+
+    /// <summary>The least memory that a mixture of golden values can do with is one that experts in groups alone reach.</summary>
+    [Theory]
+    [InlineData("mixtral")]
+    [InlineData("mixtral-idle")]
+    [InlineData("qwen2-moe-crowd")]
+    [InlineData("gpt-oss")]
+    public void The_smallest_memory_has_experts_in_groups(string name)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        var plan = Verified(GoldenCase.Tight(golden.Request(Recipe.Fp32, WorkloadKind.Gradients)));
+        Assert.NotNull(plan.Workload.Geometry.ExpertGroups);
+        double loss = Gradients(golden, plan).Loss;
+        var roomy = GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(
+            plan.Workload.Geometry.ChunkTokens, plan.Workload.Geometry.ChunksPerRound, plan.Workload.Geometry.Rounds,
+            plan.Workload.Geometry.VocabularyBlocks, plan.Workload.Geometry.HeadTokens)));
+        Assert.Null(roomy.Workload.Geometry.ExpertGroups);
+        AssertSame(Bits(Gradients(golden, roomy)), Bits(Gradients(golden, plan)), $"{name} in groups, loss {loss}");
+    }
+
     /// <summary>A round's loss is that of its rows alone, a step's the mean of its rounds'.</summary>
     [Fact]
     public void The_load_balancing_loss_of_several_rounds_is_the_mean_of_theirs()
@@ -96,7 +166,7 @@ public abstract class ExpertConformance<TDevice> : ConformanceSuite<TDevice>
     {
         var golden = new GoldenCase("qwen3-small");
         var dense = golden.Model;
-        var mixture = new ExpertMixture(Count: 5, PerToken: 1, dense.FfnDim) { Normalised = true };
+        var mixture = new ExpertMixture(Count: 8, PerToken: 1, dense.FfnDim) { Normalised = true };
         var model = dense with { Pattern = new LayerPattern(new LayerKind(0) { Experts = mixture }) };
         var weights = golden.File("model.safetensors");
         var of = new Dictionary<string, float[]>(weights);
@@ -110,6 +180,8 @@ public abstract class ExpertConformance<TDevice> : ConformanceSuite<TDevice>
         }
 
         var (loss, gradients) = Run(golden, model, new NamedWeights(model, of), tight: true);
+        Assert.NotNull(GoldenCase.Tight(golden.Request(Recipe.Fp32, WorkloadKind.Gradients) with { Model = model })
+            .Workload.Geometry.ExpertGroups);
         var (wanted, want) = Run(golden, dense, new NamedWeights(dense, weights), tight: false);
         Assert.Equal(0, (loss - wanted) / wanted, 1e-6);
         foreach (var (tensor, values) in gradients)
@@ -156,6 +228,22 @@ public abstract class ExpertConformance<TDevice> : ConformanceSuite<TDevice>
                 new LayerKind(model.FfnDim) { Experts = experts with { GatesShared = true } }
             ),
             LayerCount = 5,
+        };
+    }
+
+    /// <summary>Experts whose numbers halve three times.</summary>
+    private static ModelConfig Divisible(ModelConfig model)
+    {
+        var shared = new LayerKind(model.FfnDim);
+        return model with
+        {
+            LayerCount = 4,
+            Pattern = new LayerPattern(
+                shared,
+                shared with { Experts = new(8, 2, 32) { GatesShared = true } },
+                new LayerKind(0) { Experts = new(40, 3, 16) { Score = RouterScore.Sigmoid, Normalised = true, Scale = 1.5 } },
+                new LayerKind(0) { Experts = new(8, 8, 32) { Normalised = true }, FfnApart = true }
+            ),
         };
     }
 

@@ -10,7 +10,7 @@ namespace Dataflow.Cpu.Kernels;
 public static unsafe class GroupedGemm
 {
     /// <summary>c (+)= scale a op(b), of each expert.</summary>
-    /// <exception cref="ArgumentException">The shapes do not fit, or the rows of experts do not follow each other to the last.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit, or experts' rows do not follow each other.</exception>
     public static void Run(ThreadTeam team, in GroupedGemmArguments call)
     {
         Matrix a = new(call.A), b = new(call.B), c = new(call.C);
@@ -35,7 +35,7 @@ public static unsafe class GroupedGemm
     }
 
     /// <summary>c (+)= scale a^T b, of each expert.</summary>
-    /// <exception cref="ArgumentException">The shapes do not fit, or the rows of experts do not follow each other to the last.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit, or experts' rows do not follow each other.</exception>
     public static void WeightGradient(ThreadTeam team, in GroupedGemmWeightGradientArguments call)
     {
         Matrix a = new(call.A), b = new(call.B), c = new(call.C);
@@ -61,12 +61,14 @@ public static unsafe class GroupedGemm
     private static int* Checked(nuint expertRows, int experts, int rows)
     {
         int* first = (int*)expertRows;
-        bool follow = first[0] == 0 && first[experts] == rows;
+        bool follow = first[0] >= 0 && first[experts] <= rows;
         for (int e = 0; e < experts; e++)
         {
             follow &= first[e] <= first[e + 1];
         }
 
-        return follow ? first : throw new ArgumentException($"rows of experts are not {rows}, one behind the other", nameof(expertRows));
+        return follow
+            ? first
+            : throw new ArgumentException($"rows of experts are not among {rows}, one behind the other", nameof(expertRows));
     }
 }

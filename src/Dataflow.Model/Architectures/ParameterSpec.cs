@@ -93,6 +93,35 @@ public sealed record ParameterSpec
     public ParameterSpec WithRows(long rows) =>
         new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained, Storage = Storage, RowsOf = this };
 
+    /// <summary>Of some of the experts of a matrix: its first row of the matrix of all.</summary>
+    public long FirstRow { get; private init; }
+
+    /// <summary>Of a matrix of so many experts some, as an object of their own, with the tensors of a checkpoint that are theirs.</summary>
+    /// <param name="experts">Experts of the matrix.</param>
+    /// <param name="first">The first of them.</param>
+    /// <param name="count">How many.</param>
+    internal ParameterSpec OfExperts(int experts, int first, int count)
+    {
+        long firstRow = Rows / experts * first, rows = Rows / experts * count;
+        int each = Parts.Length / experts;
+        ImmutableArray<WeightPart> parts =
+        [
+            .. each == 0
+                ? Parts.Select(p => p with { Stack = count, Shape = [.. p.Shape.Select((n, i) => i == 0 ? count : n)] })
+                : Parts
+                    .Skip(first * each)
+                    .Take(count * each)
+                    .Select(p => p with { FirstElement = p.FirstElement - (firstRow * Columns) }),
+        ];
+        return new ParameterSpec(Name, rows, Columns, Initial, parts)
+        {
+            Group = Group,
+            IsTrained = IsTrained,
+            Storage = Storage,
+            FirstRow = firstRow,
+        };
+    }
+
     /// <summary>
     /// Whether what shares a scale in a type is of one tensor of a checkpoint, as neighbours there or as a run of one of our rows. Of a
     /// tensor by itself, as bitsandbytes has it, it is neighbours in [out, in].

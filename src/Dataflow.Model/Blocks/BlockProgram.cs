@@ -73,8 +73,10 @@ public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDic
 /// <summary>The roles of operands: what an op's access is for.</summary>
 public static class Roles
 {
-    private static readonly string[] s_partsOfWeights = [.. Enumerable.Range(0, 8).Select(p => Numbered(Weights, p))];
-    private static readonly string[] s_partsOfGradients = [.. Enumerable.Range(0, 8).Select(p => Numbered(Gradients, p))];
+    // A layer whose experts lie in groups has dozens of objects.
+    private const int Kept = 256;
+    private static readonly string[] s_partsOfWeights = [.. Enumerable.Range(0, Kept).Select(p => Numbered(Weights, p))];
+    private static readonly string[] s_partsOfGradients = [.. Enumerable.Range(0, Kept).Select(p => Numbered(Gradients, p))];
 
     /// <summary>The chunk's table (ids, targets, first keys, order).</summary>
     public const string Table = "t";

@@ -51,6 +51,13 @@ public sealed record Geometry(
     public CudnnTarget? Cudnn { get; init; }
 
     /// <summary>
+    /// Objects that the second matrices of a layer's experts lie in, each of as many experts (<see cref="Model.ExpertGroups"/>); null: a
+    /// layer's experts travel with its other parameters. Only the sum of squares that gradients are clipped by is added otherwise.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ExpertGroups { get; init; }
+
+    /// <summary>
     /// Chunks that share one context window because a row may cross from one into the next: 1 where whole rows fit a chunk, seqlen / T
     /// where whole chunks fit a row, otherwise all chunks of the round.
     /// </summary>

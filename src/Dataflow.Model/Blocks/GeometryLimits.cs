@@ -104,6 +104,11 @@ public static class GeometryLimits
             return $"vocabulary blocks are {geometry.VocabularyBlocks}, and {model.Name} has one: {what}; give 1";
         }
 
+        if (geometry.ExpertGroups is { } groups && ExpertGroups.Fault(model, groups) is { } uncut)
+        {
+            return uncut;
+        }
+
         if (geometry.Seqlen > model.LearnedPositions)
         {
             return $"rows have {geometry.Seqlen} tokens, and the model has learned {model.LearnedPositions} positions; give a seqlen of at "

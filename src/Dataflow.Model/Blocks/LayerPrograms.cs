@@ -25,12 +25,14 @@ public sealed partial class LayerPrograms
         (this.model, Kind, this.recipe, this.geometry) = (model, kind, recipe, geometry);
         shapes = new TensorShapes(model, recipe, geometry, kind);
         layout = new ProgramLayout(shapes, (operand, _, _) => WeightPlace(operand));
-        Parts = ParameterLayout.Block(model, kind).Parts();
+        experts = ExpertGroups.Of(model, kind, geometry);
+        Parts = ParameterLayout.Block(model, kind).Parts(experts);
         stored = Parts
             .Where(p => p.TypeIn(recipe) != recipe.Parameters)
             .SelectMany(p => StoredMatrix.Of(p, p.TypeIn(recipe)))
             .ToLookup(s => s.Tensor.Name);
         allParts = [.. Enumerable.Range(0, Parts.Length)];
+        ofExperts = [.. allParts.Where(IsOfExperts)];
         KvPieceSize = kind.HasWindow ? shapes.Of(TensorName.KvPiece).Size : Bytes.Zero;
         GradKvPieceSize = kind.HasWindow ? shapes.Of(TensorName.GradKvPiece).Size : Bytes.Zero;
     }
@@ -157,7 +159,7 @@ public sealed partial class LayerPrograms
         ImmutableArray<KernelCall> lifetimes,
         ImmutableDictionary<TensorName, Bytes> saved
     ) =>
-        layout.Lay(Provided(calls), Provided(lifetimes), saved) with { Kind = Kind };
+        layout.Lay(InGroups(Provided(calls)), InGroups(Provided(lifetimes)), saved) with { Kind = Kind };
 
     // Weights dense, and attention by whom the geometry says.
     private ImmutableArray<KernelCall> Provided(ImmutableArray<KernelCall> calls) =>
@@ -187,6 +189,8 @@ public sealed partial class LayerPrograms
         {
             part++;
         }
+
+        part = IsOfExperts(part) ? allParts.Where(p => Parts[p].Has(operand.Weight)).ElementAt(operand.Part) : part;
 
         var tensor = Parts[part][operand.Weight];
         if (operand.Tensor == TensorName.DenseWeight)

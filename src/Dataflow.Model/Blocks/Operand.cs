@@ -16,7 +16,9 @@ public readonly record struct Operand(TensorName Tensor, WeightName Weight = def
     /// <summary>What of it is meant.</summary>
     public Slice Slice { get; init; }
 
-    /// <summary>Of a weight whose tensors of a checkpoint are stored by themselves: which of them.</summary>
+    /// <summary>
+    /// Of a weight whose tensors of a checkpoint are stored by themselves: which of them. Of experts in groups: which of these.
+    /// </summary>
     public int Part { get; init; }
 
     /// <summary>All of the same tensor.</summary>

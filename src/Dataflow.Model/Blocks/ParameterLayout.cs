@@ -80,7 +80,8 @@ public sealed record ParameterLayout
     /// The objects that these parameters are streamed in, each laid out from its own start; a single one where all are of one group, all
     /// trained or none, and all stored alike.
     /// </summary>
-    public ImmutableArray<ParameterLayout> Parts()
+    /// <param name="experts">How its experts are cut; null: they lie with the others.</param>
+    public ImmutableArray<ParameterLayout> Parts(ExpertGroups? experts = null)
     {
         var parts = ImmutableArray.CreateBuilder<ParameterLayout>();
         int from = 0;
@@ -92,7 +93,17 @@ public sealed record ParameterLayout
                 throw new InvalidOperationException($"{first.Name} is trained, and only what is frozen can be stored in {type}");
             }
 
-            ParameterSpec[] specs = [.. Tensors.Skip(from).Select(t => t.Spec).TakeWhile(s => AreTogether(first, s))];
+            if (experts?.CountOf(first.Name) is { } groups)
+            {
+                parts.AddRange(OfExperts(Tensors[from], experts, groups));
+                from++;
+                continue;
+            }
+
+            ParameterSpec[] specs =
+            [
+                .. Tensors.Skip(from).Select(t => t.Spec).TakeWhile(s => AreTogether(first, s) && experts?.CountOf(s.Name) is null),
+            ];
             if (first.Storage is { } stored && Array.Find(specs, s => !s.HasWholeBlocks(stored)) is { } cut)
             {
                 throw new InvalidOperationException(
@@ -106,6 +117,14 @@ public sealed record ParameterLayout
         }
 
         return parts.ToImmutable();
+    }
+
+    private static IEnumerable<ParameterLayout> OfExperts(WeightTensor tensor, ExpertGroups experts, int groups)
+    {
+        int each = experts.Experts / groups;
+        return Enumerable
+            .Range(0, groups)
+            .Select(g => Of([tensor.Spec.OfExperts(experts.Experts, g * each, each)], tensor.ElementOffset + (tensor.Count / groups * g)));
     }
 
     private static bool AreTogether(ParameterSpec one, ParameterSpec other) =>

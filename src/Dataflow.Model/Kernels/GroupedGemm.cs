@@ -24,8 +24,11 @@ public sealed record GroupedGemmForwardCall : KernelCall
     /// <summary>Multiplies the product.</summary>
     public float Scale { get; init; } = 1;
 
+    /// <summary>Calls of which each has as many of the experts, and all rows together.</summary>
+    public int Groups { get; init; } = 1;
+
     /// <inheritdoc/>
-    public override KernelWork Work(in CallShapes at) => KernelWork.Grouped(this, at, A, C, ExpertRows);
+    public override KernelWork Work(in CallShapes at) => KernelWork.Grouped(this, at, A, C, ExpertRows, Groups);
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
@@ -60,8 +63,11 @@ public sealed record GroupedGemmInputGradientCall : KernelCall
     /// <summary>Multiplies the product.</summary>
     public float Scale { get; init; } = 1;
 
+    /// <summary>Calls of which each has as many of the experts, and all rows together.</summary>
+    public int Groups { get; init; } = 1;
+
     /// <inheritdoc/>
-    public override KernelWork Work(in CallShapes at) => KernelWork.Grouped(this, at, A, C, ExpertRows);
+    public override KernelWork Work(in CallShapes at) => KernelWork.Grouped(this, at, A, C, ExpertRows, Groups);
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
@@ -93,12 +99,16 @@ public sealed record GroupedGemmWeightGradientCall : KernelCall
     /// <summary>Multiplies the product before it is added.</summary>
     public float Scale { get; init; } = 1;
 
+    /// <summary>Calls of which each has as many of the experts, and all rows together.</summary>
+    public int Groups { get; init; } = 1;
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at)
     {
         var (a, b) = (at.Place(A), at.Place(B));
         double experts = at.Place(ExpertRows).Columns - 1;
-        var work = KernelWork.Gemm(a.Columns, b.Columns, a.Rows, at.Traffic(this));
+        double others = Groups - 1, bytes = at.Traffic(this) - (others / Groups * (a.Size + b.Size).Value);
+        var work = KernelWork.Gemm(a.Columns, b.Columns, (double)a.Rows / Groups, bytes);
         return work with { Depth = Math.Max(1, work.Depth / experts) };
     }
 

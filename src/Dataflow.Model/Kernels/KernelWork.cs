@@ -55,12 +55,13 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
 
     /// <summary>
     /// The products of experts: how many rows they have together is known, not how these are shared out. Their shape is that of equal
-    /// shares.
+    /// shares; a call for one of several groups of experts has the share of these.
     /// </summary>
-    internal static KernelWork Grouped(KernelCall call, in CallShapes at, Operand a, Operand c, Operand expertRows)
+    internal static KernelWork Grouped(KernelCall call, in CallShapes at, Operand a, Operand c, Operand expertRows, int groups)
     {
         var (from, to) = (at.Place(a), at.Place(c));
-        var work = Gemm(from.Rows, to.Columns, from.Columns, at.Traffic(call));
+        double others = groups - 1, bytes = at.Traffic(call) - (others / groups * (from.Size + to.Size).Value);
+        var work = Gemm((double)from.Rows / groups, to.Columns, from.Columns, bytes);
         return work with { Rows = Math.Max(1, work.Rows / (at.Place(expertRows).Columns - 1)) };
     }
 

@@ -70,6 +70,22 @@ public static class GeometryRule
     }
 
     /// <summary>
+    /// The same with experts in objects of their own, for where a layer's do not fit together: more and smaller objects before smaller
+    /// chunks, each of which has all of them pass. None of a model whose experts are not cut.
+    /// </summary>
+    /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
+    public static IEnumerable<Geometry> WithExpertGroups(PlanRequest request, IReadOnlyList<Geometry> candidates)
+    {
+        if (request.Pins.ExpertGroups is { } pinned)
+        {
+            return Within(request, candidates.Select(g => g with { ExpertGroups = pinned }));
+        }
+
+        int[] groups = request.Optimizer.IsElementwise ? [.. ExpertGroups.CountsOf(request.Model)] : [];
+        return candidates.SelectMany(g => groups.Select(n => g with { ExpertGroups = n }));
+    }
+
+    /// <summary>
     /// What a search chooses from where little fits: the same, but the head takes as many tokens at a time as the scratch of a block's
     /// backward has room for.
     /// </summary>

@@ -70,9 +70,8 @@ internal sealed partial class StepLowering
     }
 
     private IEnumerable<ParameterOwner> Trained(Layer l) =>
-        Enumerable
-            .Range(0, programs[l].Parts.Length)
-            .Where(p => programs[l].Parts[p].IsTrained)
+        programs[l]
+            .PartsAsFinal.Where(p => programs[l].Parts[p].IsTrained)
             .Select(p => new ParameterOwner(l, Part: p));
 
     /// <summary>Those of a layer's parameter objects that a program names.</summary>

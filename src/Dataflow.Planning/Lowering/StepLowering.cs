@@ -37,7 +37,8 @@ internal sealed partial class StepLowering
         if (
             segments > 1
             && (
-                segments != geometry.SegmentsUpTo(segments)
+                geometry.ExpertGroups is not null
+                || segments != geometry.SegmentsUpTo(segments)
                 || residency.ResidentChunks > 0
                 || !LayerPrograms.MayStream(residency.Travelling)
                 || !model.MayStreamWindows
@@ -136,7 +137,7 @@ internal sealed partial class StepLowering
                 Backward(new Layer(l), c, r);
             }
 
-            foreach (var owner in Trained(new Layer(l)))
+            foreach (var owner in Trained(new Layer(l)).Where(o => !IsUpdatedBetween(o, r)))
             {
                 GradientIsFinal(IsLast(r), owner);
             }
@@ -202,7 +203,7 @@ internal sealed partial class StepLowering
             return;
         }
 
-        Add(OpKind.Forward, l, c, r,
+        AddPieces(OpKind.Forward, (l, c, r), programs[l].Forward(saved),
         [
             table.Table(c, r),
             .. Weights(l, programs[l].Forward(saved)),
@@ -228,7 +229,7 @@ internal sealed partial class StepLowering
 
     /// <summary>Which rows of the cache the chunk adds, and which it reads, is known when the step runs.</summary>
     private void ForwardWithCache(Layer l, Chunk c, Round r, SaveSet saved) =>
-        Add(OpKind.Forward, l, c, r,
+        AddPieces(OpKind.Forward, (l, c, r), programs[l].Forward(saved),
         [
             table.Table(c, r),
             .. Weights(l, programs[l].Forward(saved)),
@@ -290,7 +291,7 @@ internal sealed partial class StepLowering
         var missing = programs[l].Missing(saved);
         bool ownKv = missing.HasFlag(SaveSet.Kv);
         bool recomputedWindow = !saved.HasFlag(SaveSet.Kv);
-        Add(OpKind.Recompute, l, c, r,
+        AddPieces(OpKind.Recompute, (l, c, r), programs[l].Recompute(saved),
         [
             table.Table(c, r),
             .. Weights(l, programs[l].Recompute(saved)),
@@ -308,7 +309,7 @@ internal sealed partial class StepLowering
     {
         int rows = geometry.WindowRow(c) + geometry.ChunkTokens;
         var program = programs[l].Backward(saved);
-        Add(OpKind.Backward, l, c, r,
+        AddPieces(OpKind.Backward, (l, c, r), program,
         [
             table.Table(c, r),
             .. Weights(l, program),

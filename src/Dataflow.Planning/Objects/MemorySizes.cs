@@ -49,12 +49,13 @@ internal sealed class MemorySizes
         Optimizer = new OptimizerPieces(workload, programs);
         Scratch = new ScratchSizes(workload, programs, workload.Kind.Updates() ? Optimizer.Scratch : Bytes.Zero);
         Owners = new ParameterOwners(workload.Model, programs);
-        Rows = ObjectFamilies.Of(programs);
+        Experts = ExpertObjects.Of(workload, programs);
+        Rows = ObjectFamilies.Of(programs, Experts);
         this.lengths = [.. Rows.Select(row => row.SlotLength(this).Aligned)];
-        int parts = workload.Model.Layers.Max(l => programs[l].Parts.Length);
+        int parts = programs.Kinds.Max(k => k.OtherParts.Count());
         Bytes[] Largest(Func<LayerPrograms, Bytes> size) => Sums(workload.Model.Layers.Select(l => size(programs[l]).Aligned));
-        largestWeights = [.. Enumerable.Range(0, parts).Select(p => Largest(k => k.WeightsSize(p)))];
-        largestGradients = [.. Enumerable.Range(0, parts).Select(p => Largest(k => k.GradientsSize(p)))];
+        largestWeights = [.. Enumerable.Range(0, parts).Select(p => Largest(k => k.WeightsSize(k.OtherPart(p))))];
+        largestGradients = [.. Enumerable.Range(0, parts).Select(p => Largest(k => k.GradientsSize(k.OtherPart(p))))];
     }
 
     /// <summary>The workload.</summary>
@@ -68,6 +69,9 @@ internal sealed class MemorySizes
 
     /// <summary>Its trained parameter objects.</summary>
     public ParameterOwners Owners { get; }
+
+    /// <summary>Its objects of experts alone; null where experts lie with the other parameters.</summary>
+    public ExpertObjects? Experts { get; }
 
     /// <summary>How its optimizer state is cut.</summary>
     public OptimizerPieces Optimizer { get; }
@@ -173,7 +177,7 @@ internal sealed class MemorySizes
     public Bytes LargestGradients(int part, int layers) => largestGradients[part][layers];
 
     /// <summary>Of none, of the largest, of the two largest and so on.</summary>
-    private static Bytes[] Sums(IEnumerable<Bytes> sizes)
+    internal static Bytes[] Sums(IEnumerable<Bytes> sizes)
     {
         var sum = Bytes.Zero;
         return [Bytes.Zero, .. sizes.OrderDescending().Select(size => sum += size)];

@@ -278,12 +278,15 @@ internal static partial class ObjectFamilies
     ];
 
     /// <summary>
-    /// The rows of a workload: where layers have several parameter objects each, one more of parameters and of gradients for each.
+    /// The rows of a workload: where layers have several parameter objects each, one more of parameters and of gradients for each, and a
+    /// last one for all those of experts.
     /// </summary>
-    public static ImmutableArray<ObjectRow> Of(BlockPrograms programs)
+    public static ImmutableArray<ObjectRow> Of(BlockPrograms programs, ExpertObjects? experts = null)
     {
-        int parts = programs.Kinds.Max(k => k.Parts.Length);
-        return parts == 1 ? All : [.. All.SelectMany(row => Enumerable.Range(0, PartsOf(row)).Select(p => OfPart(row, p)))];
+        int others = programs.Kinds.Max(k => k.OtherParts.Count()), parts = others + (experts is null ? 0 : 1);
+        return parts == 1 ? All : [.. All.SelectMany(row => Enumerable.Range(0, PartsOf(row)).Select(p => Of(row, p)))];
+
+        ObjectRow Of(ObjectRow row, int part) => OfPart(row, part, part == others ? experts : null);
 
         int PartsOf(ObjectRow row) => row == Weights || row == Gradients ? parts : 1;
     }
@@ -296,15 +299,16 @@ internal static partial class ObjectFamilies
     public static ImmutableArray<Pool> Pools(SizedResidency sized) =>
         [.. sized.Sizes.Rows.SelectMany(row => row.Pools(sized)).Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero)];
 
-    private static ObjectRow OfPart(ObjectRow row, int part) =>
+    private static ObjectRow OfPart(ObjectRow row, int part, ExpertObjects? experts) =>
         part == 0 ? row
+        : experts is not null ? row == Weights ? WeightsOf(experts, part) : GradientsOf(experts, part)
         : row == Weights ? WeightsOf(part)
         : GradientsOf(part);
 
     private static ObjectRow WeightsOf(int part) =>
         new(ObjectFamily.Weights, part)
         {
-            SlotLength = w => w.Programs.Most(k => k.WeightsSize(part)),
+            SlotLength = w => w.Programs.Most(k => k.WeightsSize(k.OtherPart(part))),
             SlotCount = static m =>
                 m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.WeightSlots, m.Layers) : InRing(m.Layers, m.Residency.WeightSlots),
             Replacement = static m => m.Sizes.Kind.HasBackward() ? Replacement.FarthestUse : Replacement.LongestIdle,
@@ -319,7 +323,7 @@ internal static partial class ObjectFamilies
     private static ObjectRow GradientsOf(int part) =>
         new(ObjectFamily.Gradients, part)
         {
-            SlotLength = w => w.Programs.Most(k => k.GradientsSize(part)),
+            SlotLength = w => w.Programs.Most(k => k.GradientsSize(k.OtherPart(part))),
             SlotCount = static m =>
                 m.Sizes.Kind.HasBackward()
                     ? Math.Min(m.Residency.GradientSlots, m.Sizes.LayersWithGradients - m.Residency.ResidentGradients)

@@ -90,10 +90,16 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
             : OfPair(Roles.Activations, ObjectFamilies.Activations, l, c, r, mode);
 
     /// <summary>Parameters in one of a layer's objects.</summary>
-    public Use Weights(string role, ParameterOwner owner, AccessMode mode) => Of(role, weights[owner.Part], owner, mode);
+    public Use Weights(string role, ParameterOwner owner, AccessMode mode) => Of(role, weights[RowOf(owner)], owner, mode);
 
     /// <summary>Gradients of these.</summary>
-    public Use Gradients(string role, ParameterOwner owner, AccessMode mode) => Of(role, gradients[owner.Part], owner, mode);
+    public Use Gradients(string role, ParameterOwner owner, AccessMode mode) => Of(role, gradients[RowOf(owner)], owner, mode);
+
+    /// <summary>Those of experts alone take turns, of whichever layer; the others with those in the same place of other layers.</summary>
+    private int RowOf(ParameterOwner owner) =>
+        programs[owner.Layer!.Value].IsOfExperts(owner.Part)
+            ? weights.Length - 1
+            : programs[owner.Layer!.Value].PlaceAmongOthers(owner.Part);
 
     /// <summary>Parameters of embedding or head, or of a block of either.</summary>
     public Use VocabularyWeights(string role, ParameterOwner owner, AccessMode mode) =>

@@ -7,7 +7,8 @@ namespace Dataflow.Planning;
 /// <summary>
 /// How optimizer state is cut so that a piece at a time can travel, where updates allow it, so that the cut never changes a result.
 /// The largest block is cut in at most eight pieces (field notes: 8 pieces a layer hide as well as whole layers at an eighth of the
-/// memory), but a piece is not smaller than 64 Ki elements, where a copy's latency would show.
+/// memory; where experts lie in groups, into as many times more), but a piece is not smaller than 64 Ki elements, where a copy's latency
+/// would show.
 /// </summary>
 internal sealed class OptimizerPieces
 {
@@ -18,7 +19,8 @@ internal sealed class OptimizerPieces
     public OptimizerPieces(Workload workload, BlockPrograms programs)
     {
         long block = programs.Kinds.Max(k => k.Parts.Where(p => p.IsTrained).Sum(p => p.ElementCount));
-        long piece = (block + PiecesPerBlock - 1) / PiecesPerBlock;
+        long perBlock = PiecesPerBlock * (workload.Geometry.ExpertGroups ?? 1);
+        long piece = (block + perBlock - 1) / perBlock;
         piece = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
         ImmutableArray<ParameterLayout> apart = programs.ApartLayout is { IsTrained: true } own ? [own] : [];
         bool withEmbedding = workload.Model.Adapter is { AdaptsEmbedding: true };
@@ -27,7 +29,9 @@ internal sealed class OptimizerPieces
             .. programs.HeadBlockLayouts.Reverse().Where(p => p.IsTrained),
             .. programs.HeadLayout.IsTrained ? [programs.HeadLayout] : ImmutableArray<ParameterLayout>.Empty,
             .. withEmbedding ? [] : apart,
-            .. workload.Model.Layers.Reverse().SelectMany(l => programs[l].Parts.Where(p => p.IsTrained)),
+            .. workload.Model.Layers.Reverse()
+                .SelectMany(l => programs[l].PartsAsFinal.Select(p => programs[l].Parts[p]))
+                .Where(p => p.IsTrained),
             .. programs.EmbeddingLayouts.Where(p => p.IsTrained),
             .. withEmbedding ? apart : [],
         ];
@@ -40,6 +44,7 @@ internal sealed class OptimizerPieces
         }
 
         Total = Order.Sum(CountOf);
+        UpdatesBetween = workload.Kind == WorkloadKind.Training && Scratch == Bytes.Zero;
         SlotSize = new Bytes(pieces.Values.SelectMany(p => p).Max(p => p.Size.Value));
     }
 
@@ -57,6 +62,11 @@ internal sealed class OptimizerPieces
 
     /// <summary>Bytes that the largest update works in.</summary>
     public Bytes Scratch => new(pieces.Values.SelectMany(p => p).Max(p => p.Scratch.Value));
+
+    /// <summary>
+    /// Updates may run between two ops of a layer: they need not wait for other gradients, nor do they work in scratch that is in use.
+    /// </summary>
+    public bool UpdatesBetween { get; }
 
     /// <summary>Pieces of a parameter object.</summary>
     public int CountOf(ParameterLayout layout) => pieces[layout].Length;

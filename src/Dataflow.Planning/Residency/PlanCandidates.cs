@@ -24,18 +24,31 @@ internal sealed class PlanCandidates
     public PlanCandidates(PlanRequest request)
     {
         reserve = request.Reserve;
-        var geometries = GeometryRule.Candidates(request)
-            .Select(request.In)
-            .Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
-
+        var whole = GeometryRule.Candidates(request);
         // Without a backward nobody wants what a forward could keep.
         SaveSet[] sets = request.SaveSet is { } pinned ? [pinned] : request.Kind.HasBackward() ? SaveSets : [SaveSet.None];
 
-        // Copies beside compute matter more than whole windows, whose segments would travel for every chunk; whole windows more than
-        // large chunks; large chunks more than what is recomputed.
+        // Experts travel with their layer wherever that fits: then each layer's parameters come once a round.
+        if (request.Pins.ExpertGroups is null)
+        {
+            Add(Sizes(whole), sets, mayStream: true);
+        }
+
+        Add(Sizes(GeometryRule.WithExpertGroups(request, whole)), sets, mayStream: false);
+
+        MemorySizes[] Sizes(IEnumerable<Geometry> geometries) =>
+            [.. geometries.Select(request.In).Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry)))];
+    }
+
+    /// <summary>
+    /// Copies beside compute matter more than whole windows, whose segments would travel for every chunk; whole windows more than large
+    /// chunks; large chunks more than what is recomputed.
+    /// </summary>
+    private void Add(MemorySizes[] geometries, SaveSet[] sets, bool mayStream)
+    {
         foreach (Tier[] tiers in new Tier[][] { [Tier.WholeRound, Tier.Doubled], [Tier.Bare] })
         {
-            foreach (bool streamed in new[] { false, true })
+            foreach (bool streamed in mayStream ? new[] { false, true } : [false])
             {
                 foreach (var sizes in geometries)
                 {

@@ -61,7 +61,7 @@ internal sealed class ResidencyChain : ResidencySequence
         stages =
         [
             segments > 1 || !backward ? 0 : sizes.LayersWithBackward * geometry.GroupsPerRound,
-            layers - start.WeightSlots,
+            Math.Max(layers, sizes.Experts?.Count ?? 0) - start.WeightSlots,
             training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? sizes.LayersWithGradients : 0,
             training ? sizes.Pieces : 0,
             (cut ? ring < blocks : !workload.Model.TiedEmbedding) ? 1 : 0,

@@ -323,4 +323,33 @@ internal sealed partial class CanonicalStep
     private ObjectId Piece(ObjectFamily family, Layer l, Chunk c, Round r, Segment s) => Window(family, l, c, r) with { Segment = s.Index };
 
     private static bool Uses(BlockProgram program, string role) => program.Places.Values.Any(p => p.Role == role);
+
+    /// <summary>
+    /// An op, or, where the layer's experts lie in objects of their own, its pieces: each has the operands that it names, and scratch as
+    /// the one before left it.
+    /// </summary>
+    private void VisitPieces(OpIdentity op, SaveSet saved, BlockProgram program)
+    {
+        var pieces = programs[op.Layer!.Value].Pieces(program);
+        if (pieces.Length == 1)
+        {
+            Visit(op, saved);
+            return;
+        }
+
+        CanonicalOperand[] all = [.. operands];
+        var written = new HashSet<(ObjectId, long)>();
+        operands.Clear();
+        for (int i = 0; i < pieces.Length; i++)
+        {
+            var roles = pieces[i].Places.Values.Select(p => p.Role).Append(Roles.Scratch).ToHashSet();
+            foreach (var operand in all.Where(o => roles.Contains(o.Role)))
+            {
+                bool again = operand.Mode == AccessMode.Write && !written.Add((operand.Object, operand.Offset));
+                operands.Add(again ? operand with { Mode = AccessMode.ReadWrite } : operand);
+            }
+
+            Visit(op with { Piece = i }, saved);
+        }
+    }
 }

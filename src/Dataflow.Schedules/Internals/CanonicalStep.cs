@@ -157,7 +157,7 @@ internal sealed partial class CanonicalStep(
         LayerInputs(programs[l].Forward(saved), c, r, AccessMode.Read);
         Load(l, r, adds: true);
         Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write);
-        Visit(new OpIdentity(OpKind.Forward, l, null, c, r), saved);
+        VisitPieces(new OpIdentity(OpKind.Forward, l, null, c, r), saved, programs[l].Forward(saved));
     }
 
     private void Backward(Layer l, Chunk c, Round r)
@@ -204,7 +204,8 @@ internal sealed partial class CanonicalStep(
             Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Read);
             LayerInputs(programs[l].Recompute(saved), c, r, AccessMode.Read);
             Scratch(programs[l].Backward(saved).ScratchLength, AccessMode.Write);
-            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = programs[l].Missing(saved) }, saved);
+            var recompute = new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = programs[l].Missing(saved) };
+            VisitPieces(recompute, saved, programs[l].Recompute(saved));
         }
 
         Block(l, c, r, programs[l].Backward(saved));
@@ -226,7 +227,7 @@ internal sealed partial class CanonicalStep(
         LayerInputs(programs[l].Backward(saved), c, r, AccessMode.Read);
         Load(l, r, adds: false);
         Scratch(programs[l].Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
-        Visit(new OpIdentity(OpKind.Backward, l, null, c, r), saved);
+        VisitPieces(new OpIdentity(OpKind.Backward, l, null, c, r), saved, programs[l].Backward(saved));
     }
 
     private void RecomputeOwnRows(Layer l, Chunk c, Round r)

@@ -183,7 +183,7 @@ internal sealed class StepRule
     private void CheckStep()
     {
         if (segments > 1 && (segments > workload.Geometry.ChunksPerGroup || segments != workload.Geometry.SegmentsUpTo(segments)
-            || !workload.Model.MayStreamWindows
+            || !workload.Model.MayStreamWindows || workload.Geometry.ExpertGroups is not null
             || saved.Any(s => s.Key.Item1.Index >= workload.Model.LayersWithoutBackward && !LayerPrograms.MayStream(s.Value))))
         {
             errors.Add("step", null, $"windows cannot be streamed by {segments} segments");

@@ -28,6 +28,11 @@ internal sealed class FirstNonFinite(ModelConfig model)
 
     private NonFiniteValue? In(in CompletedCall call)
     {
+        if (IsUnfinished(call.Call))
+        {
+            return null;
+        }
+
         var touched = call.Accesses().Ranges;
         Operand[] outputs = [.. call.Call.Writes, .. call.Call.Updates];
         if (First(call, outputs, touched.Where(r => r.Access != KernelAccess.Read)) is not { } written)
@@ -51,6 +56,14 @@ internal sealed class FirstNonFinite(ModelConfig model)
         var tensor = TensorTerms.Written(call.Call, written.Operand.Tensor);
         return Named(call, written, TensorTerms.KindOf(tensor), tensor);
     }
+
+    /// <summary>Of experts in groups the last product alone finds all rows written.</summary>
+    private static bool IsUnfinished(KernelCall call) => call switch
+    {
+        GroupedGemmForwardCall c => c.Groups > 1 && c.B.Part < c.Groups - 1,
+        GroupedGemmInputGradientCall c => c.Groups > 1 && c.B.Part < c.Groups - 1,
+        _ => false,
+    };
 
     /// <summary>The first of the operands' values that is not finite, of those that are in the ranges.</summary>
     private Place? First(
@@ -141,7 +154,8 @@ internal sealed class FirstNonFinite(ModelConfig model)
     {
         var (op, weight) = (call.Op, operand.Tensor == TensorName.HeadBias ? WeightName.HeadBias : operand.Weight);
         bool isCut = weight is WeightName.EmbeddingTable or WeightName.HeadMatrix && call.Operands.HasBlock;
-        long ofWhole = element + (isCut ? call.Operands.FirstId * call.Operands.Place(operand).Columns : 0);
+        var place = call.Operands.Place(operand);
+        long ofWhole = element + (isCut ? call.Operands.FirstId * place.Columns : place.Rows * place.Columns * operand.Part);
         var bindings = WeightNames
             .Enumerate(model)
             .Where(b => b.Tensor.Name == weight && (op.Layer is { } l ? b.Object == ParameterObject.Block(l)

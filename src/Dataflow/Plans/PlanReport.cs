@@ -119,6 +119,21 @@ public static class PlanReport
         table.WriteTo(output);
     }
 
+    /// <summary>Of experts that travel apart from their layers: how many objects there are, and how many slots.</summary>
+    private static string Experts(TrainingPlan plan)
+    {
+        var workload = plan.Workload;
+        if (workload.Geometry.ExpertGroups is null)
+        {
+            return "";
+        }
+
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        int objects = workload.Model.Layers.Sum(l => programs[l].ExpertParts.Length);
+        int slots = Math.Min(objects, plan.Residency.WeightSlots);
+        return $", experts apart: {slots} of {objects} objects of some of a layer's experts";
+    }
+
     /// <summary>What stays on the device and what forwards keep.</summary>
     public static void WriteResidency(TextWriter output, TrainingPlan plan)
     {
@@ -132,6 +147,7 @@ public static class PlanReport
                         ? $"all {model.LayerCount} layers stay"
                         : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time"
                 )
+                + Experts(plan)
                 + $"; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}"
                 + (r.VocabularyResident ? "stay" : "take turns")
         );
