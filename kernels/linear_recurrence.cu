@@ -16,8 +16,8 @@
 // workspace: states [heads, blocks, key_dim, value_dim]; of each head and run of its `columns` value columns what a block of threads keeps;
 //   sums of tokens [heads, runs, rows, 2 key_dim + 3]: gradients of q and k as they meet, of beta, of g and of skip; the last
 //   [3][rows, heads].
-// fp32 arithmetic, with bf16 the products on tensor cores (linear_recurrence_tiles.cuh), gates and sums of g fp64, each output rounded once.
-// key_dim and value_dim at most 256, columns at most 64.
+// fp32 arithmetic, with bf16 the products on tensor cores (linear_recurrence_tiles.cuh), gates and sums of g fp64, each output rounded
+// once. key_dim and value_dim at most 256, columns at most 64.
 //   forward: grid (heads, runs); block 256. gradients: grid ceil(rows key_heads / 4); block 128. No dynamic shared memory.
 #include "linear_recurrence_blocks.cuh"
 

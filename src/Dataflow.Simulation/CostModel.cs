@@ -32,6 +32,12 @@ public sealed class CostModel
     // is assumed until a GPU has said.
     private const double WidestOfTensorCores = 256;
 
+    // Recurrences multiply small tiles, one after the other for each head and 64 columns of its values. Bringing a tile to the tensor cores
+    // takes longer than they take for it, so that the rate goes with fp32's: 64 tokens of keys and values of 128 are counted as 38,000 cycles
+    // of a multiprocessor forward, 110 FLOPs a cycle of the 256 of its peak, and on fused multiply-adds as four times that. No GPU has said.
+    private const double Recurrence = 0.4;
+    private const double PlainRecurrence = 0.1;
+
     // Of the time in which a CPU's other updates move the same bytes: codes of moments are looked up and searched for. From the shortest
     // times of bench/results/prediction.md; a profile that lacks the kernel was measured before calibration had it.
     private const double EightBitOnCpu = 2.5;
@@ -45,6 +51,7 @@ public sealed class CostModel
     private readonly (double Forward, double Backward) headDim;
     private readonly KernelRates? measured;
     private readonly double peak;
+    private readonly double recurrencePeak;
     private readonly double bandwidth;
     private readonly double launch;
     private readonly double sms;
@@ -63,6 +70,7 @@ public sealed class CostModel
         (this.profile, this.constants, headDim) = (profile, constants, AttentionRoofline.HeadDimFactors(constants));
         measured = profile.Kernels is { } kernels && kernels.Operands == operands ? kernels : null;
         peak = profile.PeakFlopsPerSecond(operands);
+        recurrencePeak = profile.PeakFlopsPerSecond(DType.Float32) * (operands == DType.Float32 ? PlainRecurrence : Recurrence);
         bandwidth = profile.MemoryBandwidthBytesPerSecond.Value;
         launch = profile.KernelLaunchSeconds.Value;
         sms = profile.SmCount?.Value ?? 1;
@@ -145,6 +153,7 @@ public sealed class CostModel
             KernelClass.Gemm => constants.Gemm
                 / (1 + (GemmFillDepth / work.Depth))
                 / (1 + (GemmLostWaves * sms * GemmTile / (work.Rows * work.Columns))),
+            _ when work.SideBySide > 0 && profile.Kind == HardwareKind.Gpu => recurrencePeak / peak * Math.Min(1, work.SideBySide / sms),
             KernelClass.AttentionForward => Attention(work, constants.AttentionForward, headDim.Forward),
             KernelClass.AttentionBackward => Attention(work, constants.AttentionBackward, headDim.Backward),
             _ => 1,

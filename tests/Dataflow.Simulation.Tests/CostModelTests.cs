@@ -82,6 +82,23 @@ public class CostModelTests
         Assert.InRange(Seconds(512) / Seconds(256), 10, 20);
     }
 
+    /// <summary>Their tiles are small, and each goes through its tokens in turn.</summary>
+    [Fact]
+    public void Recurrences_go_with_fp32_and_with_how_many_there_are_side_by_side()
+    {
+        var profile = Checkout.Profile("h100-sxm");
+        double Rate(int sideBySide, DType operands)
+        {
+            var work = KernelWork.Attention(true, 1e12, 16384, 1, 128) with { SideBySide = sideBySide };
+            return work.Flops / new CostModel(profile, operands).Seconds(work);
+        }
+
+        double all = profile.PeakFlopsPerSecond(DType.Float32), sms = profile.SmCount!.Value;
+        Assert.InRange(Rate(1000, DType.BFloat16) / all, 0.39, 0.41);
+        Assert.InRange(Rate(1000, DType.Float32) / all, 0.09, 0.11);
+        Assert.InRange(Rate(66, DType.BFloat16) / Rate(1000, DType.BFloat16) * sms / 66, 0.99, 1.01);
+    }
+
     [Fact]
     public void A_measured_rate_counts_more_than_constants_and_the_launch_comes_on_top()
     {

@@ -29,6 +29,12 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     /// <summary>Attention by cuDNN: it has rates of its own, and <see cref="Bytes"/> are what our kernels move between its calls.</summary>
     public bool ByCudnn { get; init; }
 
+    /// <summary>
+    /// Of a recurrence: how many go on side by side, each through all of its tokens, so that no more of a GPU has work. 0: nothing else is
+    /// of this kind.
+    /// </summary>
+    public int SideBySide { get; init; }
+
     // Multiplications and additions for a pair of query and key and an element of the head: forward scores and their product with the
     // values; backward the scores again and the gradients of all four operands.
     private const double ForwardFlops = 4;

@@ -68,7 +68,8 @@ public static class KernelWorkspace
     public static Bytes RecurrenceTokens(long rows, Recurrence shape) =>
         new(shape.Heads * RecurrenceRuns(shape) * rows * ((2L * shape.KeyDim) + 3) * sizeof(float));
 
-    private static long RecurrenceRuns(Recurrence shape) => Up(shape.ValueDim, RecurrenceColumns(shape));
+    /// <summary>Runs of so many columns of a head's values.</summary>
+    public static int RecurrenceRuns(Recurrence shape) => (int)Up(shape.ValueDim, RecurrenceColumns(shape));
 
     /// <summary>The most of the kernels of a layer with a recurrence.</summary>
     public static Bytes OfRecurrence(long rows, Recurrence shape) =>

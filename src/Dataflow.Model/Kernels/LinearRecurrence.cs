@@ -154,6 +154,9 @@ internal static class RecurrenceWork
         double within = block * (key + key + value + value), state = 6.0 * key * value;
         double flops = tokens * shape.Heads * (within + state);
         return new KernelWork(
-            forward ? KernelClass.AttentionForward : KernelClass.AttentionBackward, forward ? flops : 3 * flops, 0, tokens, block, key);
+            forward ? KernelClass.AttentionForward : KernelClass.AttentionBackward, forward ? flops : 3 * flops, 0, tokens, block, key)
+        {
+            SideBySide = shape.Heads * KernelWorkspace.RecurrenceRuns(shape),
+        };
     }
 }
