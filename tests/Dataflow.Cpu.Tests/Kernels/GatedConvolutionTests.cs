@@ -22,6 +22,7 @@ public sealed unsafe class GatedConvolutionTests : KernelTest
     [InlineData(8, 4, DType.Float32)]
     [InlineData(5, 2, DType.BFloat16)]
     [InlineData(2, 5, DType.Float32)]
+    [InlineData(1, 16, DType.Float32)] // 40 chunks
     [InlineData(10, 16, DType.BFloat16)]
     public void Chunks_pass_on_what_the_next_one_needs_and_its_gradient(int chunk, int taps, DType type)
     {

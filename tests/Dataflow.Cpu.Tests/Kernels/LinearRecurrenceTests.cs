@@ -12,7 +12,7 @@ namespace Dataflow.Cpu.Tests.Kernels;
 public sealed unsafe class LinearRecurrenceTests : KernelTest
 {
     // Borders at an edge of a block of 64, of chunks, within them, and a document of one token.
-    private static readonly int[] s_documents = [0, 11, 12, 64, 75];
+    private int[] documents = [0, 11, 12, 64, 75];
     private const int Tokens = 96;
 
     [Theory]
@@ -41,6 +41,44 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
                 MostStep = 1,
             },
             chunk);
+
+    /// <summary>
+    /// A row of one document, and a loss of its last chunk alone: what the first of 32 chunks gets of it has come through all between.
+    /// </summary>
+    [Theory]
+    [Trait("Slow", "true")]
+    [InlineData(RecurrenceRule.GatedDelta)]
+    [InlineData(RecurrenceRule.StateSpace)]
+    public void A_gradient_goes_back_through_32_chunks(RecurrenceRule rule)
+    {
+        const int Chunk = Tokens / 32;
+        documents = [0];
+        var shape = new Recurrence(1, 2, 4, 3, 4) { Rule = rule, LeastStep = 0.1f, MostStep = 1 };
+        Inputs at = New(shape, DType.Float32);
+        at.Decay.Random(3, offset: -5);
+        at.Gates.Random(2, offset: -2); // little of the state is corrected
+        for (int i = 0; i < (Tokens - Chunk) * shape.ValueWidth; i++)
+        {
+            at.GradY[i / shape.ValueWidth, i % shape.ValueWidth] = 0;
+        }
+
+        var run = Run(at, Chunk, threads: 2);
+        double[][,] values = at.Values();
+        for (int input = 0; input < 2; input++)
+        {
+            double[,] want = Differences(values[input], at.GradY.Values(), () => Recur(shape, values));
+            double error = 0, norm = 0;
+            for (int i = 0; i < Chunk * want.GetLength(1); i++)
+            {
+                var (row, column) = (i / want.GetLength(1), i % want.GetLength(1));
+                error += Math.Pow(run.Gradients[input][row, column] - want[row, column], 2);
+                norm += Math.Pow(want[row, column], 2);
+            }
+
+            Assert.InRange(Math.Sqrt(norm), 1e-4, 10);
+            Assert.InRange(Math.Sqrt(error / norm), 0, 2e-5);
+        }
+    }
 
     /// <summary>Gates and results are rounded, what is between is not.</summary>
     [Fact]
@@ -107,7 +145,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
         Recurrence shape = at.Shape;
         var type = at.Gates.M.Type;
         int chunks = Tokens / chunk, wide = (int)((shape.ConvolutionState + shape.HeadStates + chunk - 1) / chunk);
-        int* first = Table([.. Enumerable.Range(0, Tokens).Select(t => s_documents.Last(s => s <= t))]);
+        int* first = Table([.. Enumerable.Range(0, Tokens).Select(t => documents.Last(s => s <= t))]);
         Tensor y = New(Tokens, shape.ValueWidth).Poison();
         Tensor states = New(Tokens, wide).Poison(), gradStates = New(Tokens, wide).Poison();
         Tensor workspace = New(1, (int)(KernelWorkspace.LinearRecurrence(chunk, shape).Value / sizeof(float))).Poison();
@@ -172,7 +210,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
         return (y, [channels, gates, decay, bias, .. skip is { } some ? [some] : Array.Empty<Tensor>()]);
     }
 
-    private static double[,] Recur(Recurrence shape, double[][,] inputs)
+    private double[,] Recur(Recurrence shape, double[][,] inputs)
     {
         var (channels, gates, decay, bias) = (inputs[0], inputs[1], inputs[2], inputs[3]);
         var (dk, dv) = (shape.KeyDim, shape.ValueDim);
@@ -183,7 +221,7 @@ public sealed unsafe class LinearRecurrenceTests : KernelTest
             int keyHead = h / (shape.Heads / shape.KeyHeads);
             for (int t = 0; t < Tokens; t++)
             {
-                if (s_documents.Contains(t))
+                if (documents.Contains(t))
                 {
                     Array.Clear(state);
                 }
