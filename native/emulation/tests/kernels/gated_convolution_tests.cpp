@@ -116,7 +116,8 @@ template <typename T> void check_row(int chunk, int columns, int count)
 
 TEST(GatedConvolutionsPassTheirStateFromChunkToChunkAndItsGradientBack)
 {
-    for (const auto& [chunk, columns, count] : std::vector<std::array<int, 3>>{{40, 8, 3}, {8, 130, 4}, {5, 33, 2}, {2, 7, 5}, {10, 1, 16}})
+    for (const auto& [chunk, columns, count] :
+        std::vector<std::array<int, 3>>{{40, 8, 3}, {8, 130, 4}, {5, 33, 2}, {2, 7, 5}, {10, 1, 16}, {1, 3, 16}})
     {
         check_row<float>(chunk, columns, count);
         check_row<Bf16>(chunk, columns, count);
