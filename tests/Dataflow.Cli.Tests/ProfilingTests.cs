@@ -109,6 +109,43 @@ public class ProfilingTests
         );
     }
 
+    /// <summary>The same parts are predicted and measured, and their shares are of all that compute does.</summary>
+    [Fact]
+    public void A_traced_run_and_a_simulation_say_what_each_kind_of_layer_takes()
+    {
+        using var scratch = new ScratchFolder();
+        string model = scratch.File("hybrid.json");
+        File.WriteAllText(model, """
+            {"model_type": "qwen3_5_text", "vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2,
+            "num_key_value_heads": 1, "head_dim": 16, "intermediate_size": 48, "linear_num_key_heads": 1, "linear_num_value_heads": 2,
+            "linear_key_head_dim": 8, "linear_value_head_dim": 8,
+            "layer_types": ["linear_attention", "linear_attention", "linear_attention", "full_attention"]}
+            """);
+        string run = $"train {model} --seqlen 64 --data README.md --steps 2 --global-batch 512 --device cpu --hardware cpu "
+            + $"--host-memory 64MiB --device-memory 16MiB --trace {scratch.File("trace.json")} --trace-steps 2";
+        string text = Programs.Good(Programs.Dataflow(run));
+        Assert.Matches(@"Compute: .*\d% 3 gated delta layers.* \(measured\)", text);
+        Assert.Contains("1 attention layer,", text, StringComparison.Ordinal);
+        var end = JsonDocument.Parse(Programs.Good(Programs.Dataflow($"{run} --json")).TrimEnd().Split('\n')[^1]).RootElement;
+        var answer = JsonDocument.Parse(Programs.Good(Programs.Dataflow(
+            $"simulate {model} --seqlen 64 --host-memory 1 --device-memory 1 --hardware cpu --json"))).RootElement;
+        JsonElement[][] all =
+        [
+            [.. end.GetProperty("compute_parts").EnumerateArray()],
+            [.. end.GetProperty("predicted_compute_parts").EnumerateArray()],
+            [.. answer.GetProperty("compute_parts").EnumerateArray()],
+        ];
+        Assert.All(all, parts =>
+        {
+            Assert.Equal(
+                ["attention layers 1", "embedding and head 0", "gated delta layers 3", "optimizer 0"],
+                parts.Select(p => $"{p.GetProperty("part").GetString()} {p.GetProperty("layers").GetInt32()}").Order(StringComparer.Ordinal));
+            Assert.Equal(1, parts.Sum(p => p.GetProperty("share").GetDouble()), 1e-9);
+        });
+        double seconds = all[2].Sum(p => p.GetProperty("seconds").GetDouble());
+        Assert.Equal(answer.GetProperty("compute_busy_seconds").GetDouble(), seconds, 1e-9);
+    }
+
     [Fact]
     public void Traces_that_cannot_be_made_are_refused_before_training()
     {

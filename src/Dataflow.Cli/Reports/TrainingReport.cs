@@ -188,6 +188,11 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
             output.WriteLine($"Exported to {folder}");
         }
 
+        if (summary.Traced is { } step && PartTimesText.Line(plan.Workload.Model, plan.Schedule, step) is { } parts)
+        {
+            output.WriteLine($"{parts} (measured)");
+        }
+
         if (summary.Trace is { } trace)
         {
             output.WriteLine($"Trace in {trace}: open it in https://ui.perfetto.dev");

@@ -38,6 +38,7 @@ internal static class RunEnd
         {
             summary = summary with
             {
+                Traced = trace.Last,
                 Trace = settings.Trace is not null && Try(() => trace.WriteTrace(run.Prediction)) ? settings.Trace : null,
                 Page = settings.Page is not null && Try(() => trace.WritePage(run.Title, run.Prediction)) ? settings.Page : null,
             };

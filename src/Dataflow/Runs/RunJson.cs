@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Dataflow.Planning;
 using Dataflow.Runtime;
+using Dataflow.Schedules;
 using Dataflow.Simulation;
 using Dataflow.Training;
 
@@ -250,9 +251,14 @@ public sealed class RunJson
             ["plan_hash"] = summary.Plan.Hash,
             ["checkpoints"] = Saves(summary.Saves),
             ["exported"] = summary.Exported,
+            ["compute_parts"] = Parts(summary, summary.Traced),
+            ["predicted_compute_parts"] = Parts(summary, summary.Traced is null ? null : summary.Predicted?.Timeline),
             ["trace"] = summary.Trace,
             ["page"] = summary.Page,
         };
+
+    private static JsonArray? Parts(RunSummary summary, Timeline? timeline) =>
+        timeline is null ? null : PartTimesText.Json(summary.Plan.Workload.Model, summary.Plan.Schedule, timeline);
 
     private static JsonObject? Saves(SavesDone? done) =>
         done is null

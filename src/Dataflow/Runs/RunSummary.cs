@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Schedules;
 using Dataflow.Training;
 
 namespace Dataflow;
@@ -82,6 +83,9 @@ public sealed record RunSummary(TrainingPlan Plan)
 
     /// <summary>What the run took of the GPU's memory as the driver counts it; null on the CPU.</summary>
     public Bytes? DeviceTaken { get; init; }
+
+    /// <summary>The last step that was measured for a trace or a page; null where none was.</summary>
+    public Timeline? Traced { get; init; }
 
     /// <summary>The trace that was written; null if none was.</summary>
     public string? Trace { get; init; }

@@ -77,6 +77,9 @@ internal sealed class StepTrace : IDisposable
         }
     }
 
+    /// <summary>The last of them; there is one.</summary>
+    public Timeline Last => steps[^1].Timeline;
+
     /// <summary>Writes the trace, if that was asked for, with the prediction beside the measured steps if there is one.</summary>
     public void WriteTrace(Prediction? prediction)
     {

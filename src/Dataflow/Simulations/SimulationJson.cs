@@ -50,6 +50,7 @@ public static class SimulationJson
         if (step is not null)
         {
             json["compute_busy_seconds"] = step.Timeline.Busy(step.Schedule, StepStreams.Compute) / Giga;
+            json["compute_parts"] = PartTimesText.Json(request.Model, step.Schedule, step.Timeline);
             json["links"] = new JsonArray([.. LinkUse.Of(step.Timeline, step.Costs.AsSpan()).Select(u => new JsonObject
             {
                 ["direction"] = u.Direction.Name,

@@ -50,6 +50,11 @@ public static class SimulationReport
         }
 
         table.WriteTo(output);
+        if (PartTimesText.Line(request.Model, step.Schedule, step.Timeline) is { } parts)
+        {
+            output.WriteLine(parts);
+        }
+
         var stalls = step.Stalls;
         output.WriteLine(stalls.Count == 0 ? "Compute never waits" : "Compute waits for:");
         var reasons = new TextTable("", "stalled", "of the step", "ops");
