@@ -24,6 +24,7 @@ public class DemoTextTests
     }
 
     [Fact]
+    [Trait("Slow", "true")]
     public void The_same_checkout_gives_the_same_text()
     {
         using var scratch = new ScratchFolder();

@@ -6,6 +6,7 @@ namespace Dataflow.Cli.Tests;
 public class KernelsTests
 {
     [Fact]
+    [Trait("Slow", "true")]
     public void It_prints_a_row_an_entry_point_and_ends_well_where_no_hot_kernel_spills()
     {
         string[] lines = Programs.Good(Programs.Dataflow("kernels --arch sm_90a,compute_80 --check")).TrimEnd('\n').Split('\n');
