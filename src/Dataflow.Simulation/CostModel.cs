@@ -33,8 +33,9 @@ public sealed class CostModel
     private const double WidestOfTensorCores = 256;
 
     // Recurrences multiply small tiles, one after the other for each head and 64 columns of its values. Bringing a tile to the tensor cores
-    // takes longer than they take for it, so that the rate goes with fp32's: 64 tokens of keys and values of 128 are counted as 38,000 cycles
-    // of a multiprocessor forward, 110 FLOPs a cycle of the 256 of its peak, and on fused multiply-adds as four times that. No GPU has said.
+    // takes longer than they take for it, so that the rate goes with fp32's: 64 tokens of keys and values of 128 are counted as 38,000
+    // cycles of a multiprocessor forward, 110 FLOPs a cycle of the 256 of its peak, and on fused multiply-adds as four times that. No GPU
+    // has said.
     private const double Recurrence = 0.4;
     private const double PlainRecurrence = 0.1;
 

@@ -139,7 +139,9 @@ public class ProfilingTests
         {
             Assert.Equal(
                 ["attention layers 1", "embedding and head 0", "gated delta layers 3", "optimizer 0"],
-                parts.Select(p => $"{p.GetProperty("part").GetString()} {p.GetProperty("layers").GetInt32()}").Order(StringComparer.Ordinal));
+                parts
+                    .Select(p => $"{p.GetProperty("part").GetString()} {p.GetProperty("layers").GetInt32()}")
+                    .Order(StringComparer.Ordinal));
             Assert.Equal(1, parts.Sum(p => p.GetProperty("share").GetDouble()), 1e-9);
         });
         double seconds = all[2].Sum(p => p.GetProperty("seconds").GetDouble());
