@@ -35,6 +35,25 @@ public class HeatmapPageTests
     }
 
     [Fact]
+    public void The_least_of_a_memory_is_with_the_most_of_the_other()
+    {
+        HeatmapCell Fits(double host, double device) => new(host, device, ResultSource.Simulated) { TokensPerSecond = 1 };
+        HeatmapCell Not(double host, double device, double leastHost, double leastDevice) =>
+            new(host, device, ResultSource.Simulated) { Infeasible = "no", LeastHostGiB = leastHost, LeastDeviceGiB = leastDevice };
+        Heatmap Map(params HeatmapCell[] cells) => SampleMap.Make() with { Cells = [.. cells] };
+        var known = Map(Fits(256, 24), Fits(64, 24), Not(256, 2, 60, 5.5), Not(16, 24, 61, 90), Not(64, 2, 60, 3));
+        Assert.Equal((new LeastMemory(5.5, false), new LeastMemory(61, false)), (known.LeastDevice, known.LeastHost));
+        var bound = Map(Fits(256, 24), Fits(64, 8));
+        Assert.Equal((new LeastMemory(24, true), new LeastMemory(256, true)), (bound.LeastDevice, bound.LeastHost));
+
+        // No host memory would do with so little device memory: what a cell says of the host is with more of that.
+        var neither = Map(Not(64, 16, 60, 20));
+        Assert.Equal((new LeastMemory(20, false), new LeastMemory(null, true)), (neither.LeastDevice, neither.LeastHost));
+        string index = HeatmapSite.Of("Least", [], [known]).Last().Text;
+        Assert.Contains("\"least_device\":5.5,\"least_device_is_bound\":false,\"least_host\":61,", index, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_cannot_be_drawn_is_refused()
     {
         var map = SampleMap.Make();

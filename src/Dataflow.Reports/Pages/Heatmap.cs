@@ -20,6 +20,14 @@ public sealed record HeatmapCell(double HostGiB, double DeviceGiB, ResultSource 
     /// <summary>Why nothing fits; null where something does.</summary>
     public string? Infeasible { get; init; }
 
+    /// <summary>
+    /// Where nothing fits: the least device memory, GiB, that would do with as much host memory; null where it is not known.
+    /// </summary>
+    public double? LeastDeviceGiB { get; init; }
+
+    /// <summary>And the least host memory with as much device memory.</summary>
+    public double? LeastHostGiB { get; init; }
+
     /// <summary>Why a run did not end although it fits; null where none failed.</summary>
     public string? Failed { get; init; }
 
@@ -40,6 +48,12 @@ public sealed record Heatmap(string Name, string Machine, string Model, int Seql
 {
     /// <summary>The fastest cell; null where none has a speed.</summary>
     public HeatmapCell? Best => Cells.Where(c => c.TokensPerSecond is not null).MaxBy(c => c.TokensPerSecond);
+
+    /// <summary>The least device memory with the most host memory that was tried.</summary>
+    public LeastMemory LeastDevice => LeastMemory.Of(Cells, c => (c.DeviceGiB, c.HostGiB, c.LeastDeviceGiB));
+
+    /// <summary>The least host memory with the most device memory that was tried.</summary>
+    public LeastMemory LeastHost => LeastMemory.Of(Cells, c => (c.HostGiB, c.DeviceGiB, c.LeastHostGiB));
 
     /// <summary>Speeds as ratios to those of another map, in the cells in which both have one, in rising order.</summary>
     public double[] Ratios(Heatmap other)
@@ -89,5 +103,28 @@ public sealed record Heatmap(string Name, string Machine, string Model, int Seql
                 throw new ArgumentException($"{place}: the cell has neither a figure nor a reason why there is none");
             }
         }
+    }
+}
+
+/// <summary>The least of one memory, with the most of the other that was tried.</summary>
+/// <param name="GiB">Null where no cell knows.</param>
+/// <param name="IsBound">It is the smallest budget in which something fits; with less something may fit, too.</param>
+public readonly record struct LeastMemory(double? GiB, bool IsBound)
+{
+    /// <summary>What cells say in which nothing fits, and else the budgets of the others.</summary>
+    /// <param name="cells">Of a map.</param>
+    /// <param name="of">Of a cell: this memory's budget, the other's, and what it says would do.</param>
+    internal static LeastMemory Of(
+        ImmutableArray<HeatmapCell> cells, Func<HeatmapCell, (double Budget, double Other, double? Least)> of)
+    {
+        double most = cells.Max(c => of(c).Other);
+        var own = cells.Where(c => of(c).Other == most).ToLookup(c => c is { Infeasible: null, Failed: null }, of);
+        double? fits = own[true].Min(c => (double?)c.Budget);
+        double? said = own[false].Min(c => c.Least);
+
+        // Where no such budget would do, a cell says what would do with more of the other: less than was tried, maybe.
+        return said is { } least && !(fits < least) && own[false].All(c => c.Budget < least)
+            ? new(least, IsBound: false)
+            : new(fits, IsBound: true);
     }
 }

@@ -107,6 +107,8 @@ public static class HeatmapSite
         json.WriteString("name", map.Name);
         json.WriteNumber("cells", map.Cells.Length);
         json.WriteNumber("feasible", map.Cells.Count(c => c is { Infeasible: null, Failed: null }));
+        Least(json, "least_device", map.LeastDevice);
+        Least(json, "least_host", map.LeastHost);
         if (map.Best is { } best)
         {
             json.WriteNumber("tokens", best.TokensPerSecond!.Value);
@@ -135,6 +137,15 @@ public static class HeatmapSite
         }
 
         json.WriteEndObject();
+    }
+
+    private static void Least(Utf8JsonWriter json, string name, LeastMemory least)
+    {
+        if (least.GiB is { } known)
+        {
+            json.WriteNumber(name, Math.Round(known, 3));
+            json.WriteBoolean($"{name}_is_bound", least.IsBound);
+        }
     }
 
     private static HashSet<(double Host, double Device)> Ran(Heatmap map) =>

@@ -99,7 +99,10 @@ public static class ResultMaps
             }
         : row.Reason is { } failed && failed.StartsWith("failed", StringComparison.Ordinal)
             ? new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) { Failed = failed }
-            : new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) { Infeasible = Why(row) };
+            : new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) 
+            {
+                Infeasible = Why(row), LeastDeviceGiB = row.SmallestDeviceGiB, LeastHostGiB = row.SmallestHostGiB,
+            };
 
     /// <summary>What was predicted for a measured cell; its model FLOPs are those of the measurement.</summary>
     private static HeatmapCell Predicted(ResultRow row)

@@ -34,12 +34,11 @@ const cellOf = (page, length, compared) => {
   );
 };
 
-const tableOf = pages => {
-  const compared = pages.some(p => p.lengths.some(l => l.against));
+const tableOf = (pages, cell) => {
   const seqlens = [...new Set(pages.flatMap(p => p.lengths.map(l => l.seqlen)))].sort((a, b) => a - b);
   return element(
     'div',
-    { class: 'scroll' },
+    { class: 'scroll', tabindex: '0' },
     element(
       'table',
       { class: 'maps' },
@@ -58,13 +57,32 @@ const tableOf = pages => {
             element('th', {}, element('a', { href: page.file }, `${page.machine} · ${page.model}`)),
             ...seqlens.map(s => {
               const length = page.lengths.find(l => l.seqlen === s);
-              return length ? cellOf(page, length, compared) : element('td', {});
+              return length ? cell(page, length) : element('td', {});
             }),
           ),
         ),
       ),
     ),
   );
+};
+
+const speedsOf = pages => {
+  const compared = pages.some(p => p.lengths.some(l => l.against));
+  return tableOf(pages, (page, length) => cellOf(page, length, compared));
+};
+
+const formatGiB = (least, isBound) => (least === undefined ? 'not known' : `${isBound ? '≤ ' : ''}${significant(least, 3)} GiB`);
+
+// What a length takes at least, and how long one of its sequences takes at the best speed.
+const leastCellOf = (page, length) => {
+  const [device, host] = ['least_device', 'least_host'].map(name => formatGiB(length[name], length[`${name}_is_bound`]));
+  const time = length.tokens === undefined ? null : formatTime((1e9 * length.seqlen) / length.tokens);
+  const place = `${page.model} on ${page.machine}, sequences of ${length.seqlen.toLocaleString('en')}`;
+  const title = `${place}: at least ${device} of device memory ` +
+    `with the most host memory, at least ${host} of host memory with the most device memory` +
+    (time === null ? '; fits in no pair of budgets' : `; a sequence takes ${time} at the best speed`);
+  return element('td', {}, element('a', { href: `${page.file}#seqlen=${length.seqlen}`, title },
+    device, element('small', {}, `host ${host}`), element('small', {}, time === null ? 'no fit' : time)));
 };
 
 // Held against others: in how many cells, and by how much.
@@ -91,9 +109,19 @@ const section = (heading, badge, text, pages) =>
           element('h2', {}, heading),
           badge ? element('p', { class: 'badge' }, badge) : null,
           ...text.filter(t => t !== '').map(t => element('p', { class: 'quiet' }, t)),
-          tableOf(pages),
+          speedsOf(pages),
         ),
       ];
+
+// Only where cells say what the least is.
+const leastSection = pages =>
+  pages.length === 0 ? []
+    : [element('aside', {}, element('h2', {}, 'Least memory and time against length'),
+        element('p', { class: 'quiet' },
+          'A cell has the least device memory that a length can be trained in, below it the least host memory, each with the most that was '
+            + 'tried of the other, and how long a sequence takes at the best speed of its map. ≤: the smallest budget that was tried, in '
+            + 'which it fits.'),
+        tableOf(pages, leastCellOf))];
 
 const key = 'A cell has the best speed of its map in tok/s and the model FLOPs utilization there';
 byId('title').textContent = data.title;
@@ -123,5 +151,6 @@ byId('sections').append(
     [`${key}.`],
     alone.filter(p => !p.prediction),
   ),
+  ...leastSection(data.pages.filter(p => p.lengths.some(l => l.least_device_is_bound === false || l.least_host_is_bound === false))),
 );
 document.documentElement.dataset.ready = '';
