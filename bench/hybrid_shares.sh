@@ -3,6 +3,7 @@
 # bench/hybrid_shares.sh >bench/results/hybrid-shares.md
 # Two of the models are published ones; the others have the form of a case of tests/golden-families, in sizes of our own. Minutes.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -14,13 +15,14 @@ scaled() {
 import json, sys
 source, target, repeats, width, heads, *more = sys.argv[1:]
 config, repeats, width, heads = json.load(open(source)), int(repeats), int(width), int(heads)
-layers = config["num_hidden_layers"]
+layers = config.get("num_hidden_layers", 0)
 for key in ("layer_types", "layers_block_type"):
     if key in config:
         config[key] = config[key] * repeats
 if "full_attn_idxs" in config:
     config["full_attn_idxs"] = [i + layers * r for r in range(repeats) for i in config["full_attn_idxs"]]
-config |= {"num_hidden_layers": layers * repeats, "hidden_size": width, "num_attention_heads": heads, "num_key_value_heads": heads // 2}
+config |= {"hidden_size": width, "num_attention_heads": heads, "num_key_value_heads": heads // 2}
+config |= {"num_hidden_layers": layers * repeats} if layers else {}
 config |= {"vocab_size": 300 if width < 1024 else 100352, "max_position_embeddings": 131072}
 config |= {key: json.loads(value) for key, value in (pair.split("=") for pair in more)}
 json.dump(config, open(target, "w"))
@@ -65,7 +67,8 @@ line = json.loads(sys.stdin.read().strip().splitlines()[-1])
 cells = []
 for name in sys.argv[1:]:
     parts = line.get(name)
-    told = lambda p: "{:.1f}% {}{}".format(100 * p["share"], str(p["layers"]) + " " if p["layers"] else "", p["part"])
+    told = lambda p: "{:.1f}% {}{}".format(
+        100 * p["share"], str(p["layers"]) + " " if p["layers"] else "", p["part"][:-1] if p["layers"] == 1 else p["part"])
     cells.append(", ".join(map(told, parts)) if parts else "refused: " + str(line.get("reason")))
 print(" | ".join(cells))' "$@"
 }

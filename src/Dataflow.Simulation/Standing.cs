@@ -25,7 +25,7 @@ public sealed record Standing(StandingKind Kind, string Text)
 {
     private const int WideHead = 128;
 
-    /// <summary>Of a machine, for a model whose heads may be of a width that no run of the machine had.</summary>
+    /// <summary>Of a machine, for a model whose heads may be of a width that no run of the machine had, or whose layers may be.</summary>
     public static Standing Of(HardwareProfile machine, ModelConfig model)
     {
         var standing = Of(machine);
@@ -34,12 +34,20 @@ public sealed record Standing(StandingKind Kind, string Text)
             && model.HeadDim != WideHead
             && machine.Efficiency.TryGetValue("attention_head_dim", out var factor)
             && factor.Kind == FigureKind.Estimate;
-        return inferred
-            ? standing with
-            {
-                Text = $"{standing.Text}; no run had heads of {model.HeadDim}, whose attention is inferred from heads of {WideHead}",
-            }
-            : standing;
+        bool assumed =
+            standing.Kind != StandingKind.Assumed
+            && machine.Kind == HardwareKind.Gpu
+            && machine.Kernels?.ByKernel.ContainsKey(Kernel.LinearRecurrenceForward) is not true
+            && model.Kinds.Any(k => k.Recurrence is not null);
+        string[] more =
+        [
+            standing.Text,
+            .. inferred
+                ? [$"no run had heads of {model.HeadDim}, whose attention is inferred from heads of {WideHead}"]
+                : Array.Empty<string>(),
+            .. assumed ? ["what recurrences of layers with states reach is assumed"] : Array.Empty<string>(),
+        ];
+        return standing with { Text = string.Join("; ", more) };
     }
 
     /// <summary>Of a machine.</summary>

@@ -56,4 +56,22 @@ public class StandingTests
         Assert.DoesNotContain("inferred", Standing.Of(Checkout.Profile("a100-80gb"), Wide).Text, StringComparison.Ordinal);
         Assert.DoesNotContain("inferred", Standing.Of(Checkout.Profile("h100-sxm"), Narrow).Text, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("h100-sxm", true)]
+    [InlineData("h200-sxm", true)]
+    [InlineData("rtx4090", false)] // all of its rates are
+    [InlineData("cpu", false)]
+    public void Recurrences_that_no_gpu_ran_are_said(string machine, bool said)
+    {
+        const string assumed = "; what recurrences of layers with states reach is assumed";
+        var profile = Checkout.Profile(machine);
+        var states = Wide with { Pattern = new LayerPattern(new LayerKind(256) { Recurrence = new Recurrence(1, 1, 8, 8, 4) }) };
+        Assert.Equal(said, Standing.Of(profile, states).Text.EndsWith(assumed, StringComparison.Ordinal));
+        Assert.DoesNotContain("recurrences", Standing.Of(profile, Wide).Text, StringComparison.Ordinal);
+        var rates = ImmutableSortedDictionary<Kernel, ImmutableArray<KernelRate>>.Empty
+            .Add(Kernel.LinearRecurrenceForward, [new KernelRate(1, 1, 1, 1, 1)]);
+        var measured = profile with { Kernels = new KernelRates(DType.BFloat16, "made up", rates) };
+        Assert.DoesNotContain("recurrences", Standing.Of(measured, states).Text, StringComparison.Ordinal);
+    }
 }
