@@ -10,6 +10,10 @@ namespace Dataflow.Model;
 /// <param name="Gated">The first matrix has rows for gates and for units.</param>
 public sealed record ExpertGroups(int Experts, int Groups, bool Gated)
 {
+    private const int Few = 8;
+    private const int Most = 32;
+    private const long SmallestObject = 1 << 24;
+
     // What a tensor begins on, in elements: objects follow each other as their elements do in the whole.
     private const long Alignment = 128;
 
@@ -25,15 +29,22 @@ public sealed record ExpertGroups(int Experts, int Groups, bool Gated)
         _ => null,
     };
 
-    /// <summary>The numbers of groups that the experts of all sparse layers can be cut into: doubling, none where they cannot be.</summary>
+    /// <summary>
+    /// The numbers of groups that are worth it where the experts of all sparse layers can be cut so: doubling, none where they cannot be.
+    /// </summary>
     /// <param name="model">Whose experts.</param>
     public static IEnumerable<int> CountsOf(ModelConfig model)
     {
-        for (int groups = 1; Fault(model, groups) is null; groups *= 2)
+        for (int groups = 1; (groups <= Few || IsWorth(model, groups)) && Fault(model, groups) is null; groups *= 2)
         {
             yield return groups;
         }
     }
+
+    // Each object is an op a pass, and a copy whose latency shows if it is small.
+    private static bool IsWorth(ModelConfig model, int groups) =>
+        groups <= Most
+        && model.Kinds.Max(k => k.Experts is { } e ? (long)e.Count * e.Dim * model.ModelDim / groups : 0) >= SmallestObject;
 
     /// <summary>Why a model's experts cannot be cut so, as a phrase for a message; null if they can.</summary>
     public static string? Fault(ModelConfig model, int groups)

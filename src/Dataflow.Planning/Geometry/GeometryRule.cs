@@ -15,6 +15,8 @@ public static class GeometryRule
     // More chunks a step than this save next to no memory, and schedules grow with them.
     private const int MostChunks = 512;
 
+    // Where experts lie in groups all pass for each chunk: no more chunks than so many in the place of a largest one.
+    private const int ChunksForGroups = 8;
     // Of sequences that are continued: beyond it products run no faster.
     private const int LargestCacheChunk = 512;
     private const int RoundTokens = 16384;
@@ -70,19 +72,19 @@ public static class GeometryRule
     }
 
     /// <summary>
-    /// The same with experts in objects of their own, for where a layer's do not fit together: more and smaller objects before smaller
-    /// chunks, each of which has all of them pass. None of a model whose experts are not cut.
+    /// The same with experts in objects of their own, for where a layer's do not fit together: large chunks first, since each has all
+    /// experts pass, and no small ones; then more and smaller objects. None of a model whose experts are not cut.
     /// </summary>
-    /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
+    /// <exception cref="UserErrorException">The pinned number of groups is none of the model's.</exception>
     public static IEnumerable<Geometry> WithExpertGroups(PlanRequest request, IReadOnlyList<Geometry> candidates)
     {
-        if (request.Pins.ExpertGroups is { } pinned)
-        {
-            return Within(request, candidates.Select(g => g with { ExpertGroups = pinned }));
-        }
-
-        int[] groups = request.Optimizer.IsElementwise ? [.. ExpertGroups.CountsOf(request.Model)] : [];
-        return candidates.SelectMany(g => groups.Select(n => g with { ExpertGroups = n }));
+        int[] groups = request.Pins.ExpertGroups is { } pinned ? [pinned]
+            : request.Optimizer.IsElementwise ? [.. ExpertGroups.CountsOf(request.Model)] : [];
+        var cut = candidates
+            .Where(g => g.ChunkTokens >= candidates.Max(c => c.ChunkTokens) / ChunksForGroups)
+            .OrderByDescending(g => g.ChunkTokens)
+            .SelectMany(g => groups.Select(n => g with { ExpertGroups = n }));
+        return groups.Length == 0 ? [] : Within(request, cut);
     }
 
     /// <summary>

@@ -34,7 +34,10 @@ internal sealed class PlanCandidates
             Add(Sizes(whole), sets, mayStream: true);
         }
 
-        Add(Sizes(GeometryRule.WithExpertGroups(request, whole)), sets, mayStream: false);
+        foreach (var cut in GeometryRule.WithExpertGroups(request, whole).GroupBy(g => g with { ExpertGroups = null }))
+        {
+            Add(Sizes(cut), sets, mayStream: false);
+        }
 
         MemorySizes[] Sizes(IEnumerable<Geometry> geometries) =>
             [.. geometries.Select(request.In).Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry)))];

@@ -29,6 +29,9 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
     /// <summary>Of the product.</summary>
     public required float Scale { get; init; }
 
+    /// <summary>The experts are a group of several, and rows of those before are in c.</summary>
+    public bool KeepsRows { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static GroupedGemmArguments Of(GroupedGemmForwardCall call, in OpOperands at) =>
         new()
@@ -41,6 +44,7 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
             C = at.Tensor(call.C),
             Accumulate = call.Adds,
             Scale = call.Scale,
+            KeepsRows = call is { Groups: > 1, B.Part: > 0 },
         };
 
     /// <summary>Of a call's operands.</summary>
@@ -55,6 +59,7 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
             C = at.Tensor(call.C),
             Accumulate = call.Adds,
             Scale = call.Scale,
+            KeepsRows = call is { Groups: > 1, B.Part: > 0 },
         };
 
     /// <inheritdoc/>
@@ -66,7 +71,7 @@ public readonly record struct GroupedGemmArguments : IKernelArguments
         accesses.Read(A);
         accesses.Read(B);
         accesses.Words(ExpertRows, Experts + 1);
-        accesses.Sum(C, Accumulate);
+        accesses.Sum(C, Accumulate || KeepsRows);
     }
 }
 
