@@ -10,17 +10,17 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 namespace Dataflow.Benchmarks;
 
 /// <summary>
-/// Runs suites by name: planning, simulation, kernels, rates, products, costs, prediction, step, peers, tokenizer, generation. What is not
-/// an option of this program goes to BenchmarkDotNet.
+/// Runs suites by name: planning, simulation, kernels, rates, products, experts, costs, prediction, step, peers, tokenizer, generation. What
+/// is not an option of this program goes to BenchmarkDotNet.
 /// </summary>
 internal static class Suites
 {
     private const string OptimizerRuns = "artifacts/optimizers";
     private const string Usage =
-        "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [rates] [products] [costs] [prediction] [step] [peers] [tokenizer] "
-            + "[generation] [optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+        "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [rates] [products] [experts] [costs] [prediction] [step] [peers] "
+            + "[tokenizer] [generation] [optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
     private static readonly string[] All =
-        ["planning", "simulation", "kernels", "rates", "products", "costs", "prediction", "step", "peers", "tokenizer"];
+        ["planning", "simulation", "kernels", "rates", "products", "experts", "costs", "prediction", "step", "peers", "tokenizer"];
 
     // It needs a model that is not here: it runs where it is named.
     private const string Generation = "generation";
@@ -68,6 +68,7 @@ internal static class Suites
                 "products" => ProductComparison.Measure(),
                 "rates" => KernelRateTable.Measure(rest),
                 "step" => StepProfile.Measure(rest),
+                "experts" => GroupedComparison.Measure(),
                 "peers" => PeerComparison.Measure(),
                 "tokenizer" => TokenizerComparison.Measure(),
                 Generation => GenerationComparison.Measure(),
@@ -76,7 +77,7 @@ internal static class Suites
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name is "products" or "rates" or "costs" or "prediction" or "step" or "peers" or "tokenizer"
+            string how = name is "products" or "experts" or "rates" or "costs" or "prediction" or "step" or "peers" or "tokenizer"
                 or Generation or Optimizers
                 ? result.How
                 : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} "

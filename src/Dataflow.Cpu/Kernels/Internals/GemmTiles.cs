@@ -6,7 +6,8 @@ namespace Dataflow.Cpu.Kernels.Internals;
 /// <summary>
 /// A product cut into tiles of c, one a job. A job walks the whole of K in steps of <see cref="WordsStep"/>: it packs its
 /// panels of b, then its panels of a in groups that stay in the second-level cache, and keeps fp32 sums in scratch memory,
-/// where chains of products add up in ascending k.
+/// where chains of products add up in ascending k. Where all of its rows of a are one group, as those of an expert mostly are, a panel of b
+/// is used once: it is packed when its turn comes, while the panel before is multiplied what it is made of is fetched.
 /// </summary>
 internal readonly unsafe struct GemmTiles<TKernel> : IJob
     where TKernel : struct, IMicroKernel
@@ -54,17 +55,16 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
         float* packedB = sums + ((long)rowPanels * columnPanels * tileSize);
         float* packedA = packedB + ((long)columnPanels * TKernel.Columns * WordsStep);
         int group = GroupRows / TKernel.Rows;
+        bool oneGroup = rowPanels <= group;
 
         // K = 0 still takes one step, which writes the zeros.
         for (int k = 0; k == 0 || k < depth; k += WordsStep * TKernel.Terms)
         {
             int step = Math.Min(WordsStep * TKernel.Terms, depth - k);
             int words = (step + TKernel.Terms - 1) / TKernel.Terms;
-            for (int j = 0; j < columnPanels; j++)
+            for (int j = 0; !oneGroup && j < columnPanels; j++)
             {
-                int first = j * TKernel.Columns;
-                int lanes = Math.Min(TKernel.Columns, columns - first);
-                Pack(b, tb == Transpose.Yes, column + first, lanes, k, step, packedB + ((long)first * words), TKernel.Columns);
+                PackB(j, column, columns, k, packedB);
             }
 
             Start start = k == 0 ? Start.Zero : Start.Tile;
@@ -80,11 +80,21 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
 
                 for (int j = 0; j < columnPanels; j++)
                 {
+                    if (oneGroup)
+                    {
+                        PackB(j, column, columns, k, packedB);
+                    }
+
+                    bool last = j == columnPanels - 1;
+                    Ahead next = !oneGroup ? default
+                        : last ? Behind(0, column, columns, k + (WordsStep * TKernel.Terms), panels)
+                        : Behind(j + 1, column, columns, k, panels);
                     float* panelB = packedB + ((long)j * TKernel.Columns * words);
                     float* tile = sums + ((((long)firstPanel * columnPanels) + j) * tileSize);
                     for (int i = 0; i < panels; i++, tile += (long)columnPanels * tileSize)
                     {
                         TKernel.RunChains(words, packedA + ((long)i * TKernel.Rows * words), panelB, tile, start);
+                        next.Fetch();
                     }
                 }
 
@@ -97,6 +107,30 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
                 }
             }
         }
+    }
+
+    /// <summary>A panel of a tile's columns.</summary>
+    private void PackB(int panel, int column, int columns, int k, float* packedB)
+    {
+        int first = panel * TKernel.Columns, step = Math.Min(WordsStep * TKernel.Terms, depth - k);
+        int words = (step + TKernel.Terms - 1) / TKernel.Terms, lanes = Math.Min(TKernel.Columns, columns - first);
+        Pack(b, tb == Transpose.Yes, column + first, lanes, k, step, packedB + ((long)first * words), TKernel.Columns);
+    }
+
+    /// <summary>What that panel is made of, to be fetched while so many panels of a are multiplied.</summary>
+    private Ahead Behind(int panel, int column, int columns, int k, int panels)
+    {
+        if (k >= depth)
+        {
+            return default;
+        }
+
+        int first = panel * TKernel.Columns, step = Math.Min(WordsStep * TKernel.Terms, depth - k);
+        int lanes = Math.Min(TKernel.Columns, columns - first);
+        var (row, from) = tb == Transpose.Yes ? (column + first, k) : (k, column + first);
+        var (rows, width) = tb == Transpose.Yes ? (lanes, step) : (step, lanes);
+        return new Ahead(
+            b.Row(row) + ((long)from * b.ElementBytes), rows, width * b.ElementBytes, (long)b.Stride * b.ElementBytes, panels);
     }
 
     /// <summary>
