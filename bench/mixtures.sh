@@ -23,7 +23,8 @@ model() {
 }
 
 model dense $((2 * expert)) ""
-model mixture $expert ", \"layers\": [{\"ffn_dim\": 0, \"experts\": {\"count\": 8, \"per_token\": 2, \"dim\": $expert, \"normalised\": true}}]"
+experts="{\"count\": 8, \"per_token\": 2, \"dim\": $expert, \"normalised\": true}"
+model mixture $expert ", \"layers\": [{\"ffn_dim\": 0, \"experts\": $experts}]"
 
 # NAME SEED, then the options that it alone has.
 run() {
