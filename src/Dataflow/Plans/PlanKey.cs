@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;
@@ -12,8 +11,6 @@ namespace Dataflow;
 /// <summary>What a search depends on, as one hash: the request, the machine, and the program itself.</summary>
 internal static class PlanKey
 {
-    private static readonly JsonSerializerOptions Format = new() { IgnoreReadOnlyProperties = true };
-
     // Each of these decides part of an answer: the search, the clock, what is lowered, what kernels take.
     private static readonly string Product = string.Join(
         ' ',
@@ -33,7 +30,7 @@ internal static class PlanKey
                     string.Join(
                         '\n',
                         Product,
-                        JsonSerializer.Serialize(request, Format),
+                        MemberText.Of(request),
                         Machines.GetValue(machine, HardwareProfileWriter.Write))
                 )
             )
