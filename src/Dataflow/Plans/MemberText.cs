@@ -93,7 +93,7 @@ internal static class MemberText
         text.Append('}');
     }
 
-    /// <summary>Of properties that can be set the field behind them, or the property where there is none; of other fields the public ones.</summary>
+    /// <summary>Of properties that can be set the field behind them, or the property where there is none; and public fields.</summary>
     private static object[] MembersOf(Type type)
     {
         var members = new List<object>();
