@@ -15,6 +15,9 @@ public static unsafe class Update
 {
     private const long BlockElements = 1 << 15;
 
+    // How far ahead memory is asked for: some hundred nanoseconds of updates.
+    private const long Ahead = 32 * Lanes.Count;
+
     /// <summary>Updates a range of elements, with the step's number (from 1) and settings.</summary>
     public static void Run(ThreadTeam team, in UpdateArguments call, in StepArguments step)
     {
@@ -117,6 +120,8 @@ public static unsafe class Update
             for (long j = index * BlockElements; j < end; j += Lanes.Count)
             {
                 int lanes = (int)(end - j);
+                g.Prefetch(j + Ahead);
+                w.Prefetch(j + Ahead);
                 Vector512<float> gradient = g.Load(j, lanes) * Vector512.Create(gradientScale);
                 Vector512<float> weight = w.Load(j, lanes);
                 if (withheld)
@@ -127,6 +132,7 @@ public static unsafe class Update
 
                 for (int i = 0; i < moments.Length; i++)
                 {
+                    rows[i].Prefetch(j + Ahead);
                     moments[i] = rows[i].Load(j, lanes);
                 }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels.Internals;
@@ -46,6 +47,19 @@ internal readonly unsafe struct Row
     /// <summary>As <see cref="Store"/>, of values that are bf16 already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreRounded(long j, Vector256<ushort> value, int lanes) => Lanes.Store((ushort*)At(j), value, lanes);
+
+    /// <summary>
+    /// Asks for elements that a loop will come to: a loop over several runs of memory has too few of its loads under way at once to wait
+    /// for none, and processors look ahead to the end of a page at most. Beyond the last element it does nothing.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(long j)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(At(j));
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private byte* At(long j) => data + (type == DType.Float32 ? j * 4 : j * 2);
