@@ -17,6 +17,9 @@
 /* Chains of at most `chain` words: from zero, or from the tile's contents. One text for both types, since a target's instructions are not
  * inlined into a function of another. */
 #define CHAINS(MULTIPLY_ADD)                                                                                                               \
+    for (int i = 0; i < rows * columns; i += 16) {                                                                                         \
+        __builtin_prefetch(tile + i, 1);                                                                                                   \
+    }                                                                                                                                      \
     do {                                                                                                                                   \
         __m512 c[rows][2];                                                                                                                 \
         _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++) { c[i][0] = c[i][1] = _mm512_setzero_ps(); }                               \

@@ -61,6 +61,7 @@ public sealed unsafe class AttentionTests : KernelTest
     }
 
     [Theory]
+    [InlineData("selected")]
     [InlineData("512")]
     [InlineData("256")]
     [InlineData("scalar")]
@@ -77,6 +78,10 @@ public sealed unsafe class AttentionTests : KernelTest
             AttentionGradients gradients = new(x.O.M, x.Lse.Floats, x.DO.M, x.Dq.M, x.Dkv.M, accumulate: false);
             switch (kernel)
             {
+                case "selected":
+                    x.Forward(Team(threads));
+                    x.Backward(Team(threads), accumulate: false);
+                    break;
                 case "512":
                     Attention.Forward<MicroKernel512>(Team(threads), shape, result);
                     Attention.Backward<MicroKernel512>(Team(threads), shape, gradients);

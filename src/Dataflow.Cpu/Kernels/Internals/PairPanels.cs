@@ -41,9 +41,14 @@ internal static unsafe class PairPanels
             int lane = 0;
             for (; next != null && lane + Lanes.Count <= lanes; lane += Lanes.Count)
             {
-                Vector512<uint> upper = Lanes.Widen(Vector256.Load(from + lane)).AsUInt32();
-                Vector256<ushort> lower = Vector256.Load(next + lane);
-                (upper | Vector512.Create(Vector256.WidenLower(lower), Vector256.WidenUpper(lower))).Store(to + lane);
+                Vector512<uint> lower = Vector512.ShiftRightLogical(Lanes.Widen(Vector256.Load(next + lane)).AsUInt32(), Half);
+                (Lanes.Widen(Vector256.Load(from + lane)).AsUInt32() | lower).Store(to + lane);
+            }
+
+            for (; next != null && lane + 4 <= lanes; lane += 4)
+            {
+                Vector128<uint> lower = Vector128.ShiftRightLogical(BFloat16.Load4((byte*)next, lane).AsUInt32(), Half);
+                (BFloat16.Load4((byte*)from, lane).AsUInt32() | lower).Store(to + lane);
             }
 
             for (; lane < lanes; lane++)
