@@ -16,40 +16,55 @@ internal static class PeerComparison
 {
     private const int Seqlen = PeerCase.Seqlen;
     private const double SamePercent = 1;
+    private const int FewTurns = 5;
 
-    /// <summary>The table.</summary>
-    public static Result Measure()
+    /// <summary>The table, by the clock on the wall on all cores.</summary>
+    public static Result OnAllCores() => Measure(Environment.ProcessorCount, int.MaxValue);
+
+    /// <summary>
+    /// The table, by the processor's time on one thread: on a machine that others use, waiting for a processor does not count.
+    /// </summary>
+    public static Result OnOneThread() => Measure(1, FewTurns);
+
+    private static Result Measure(int threads, int mostTurns)
     {
-        TorchLibrary.Load(Environment.ProcessorCount);
+        TorchLibrary.Load(threads);
         var rows = new List<(string[], JsonObject)>();
         foreach (var peer in PeerCase.All())
         {
-            rows.Add(Compare(peer, Recipe.Fp32, torch.ScalarType.Float32));
-            rows.Add(Compare(peer, Recipe.Bf16, torch.ScalarType.BFloat16));
+            PeerCase limited = peer with { Turns = Math.Min(peer.Turns, mostTurns) };
+            rows.Add(Compare(limited, Recipe.Fp32, torch.ScalarType.Float32, threads));
+            rows.Add(Compare(limited, Recipe.Bf16, torch.ScalarType.BFloat16, threads));
         }
 
+        bool one = threads == 1;
+        string on = one ? "each on one thread, timed by what the process took of its processors" : "each on all cores";
+        string caution = one
+            ? "Tokens a second of processor time."
+            : "On a busy machine its threads wait longer for each other than ours do, the more the shorter its operations are: the "
+                + "ratio is then too high.";
         return new Result(
-            "Training on this CPU beside TorchSharp",
-            $"Rows of {Seqlen} tokens, a step of ours and a step of TorchSharp's in turns, each on all cores, after one step of each that "
+            $"Training on this CPU beside TorchSharp{(one ? ", on one thread" : "")}",
+            $"Rows of {Seqlen} tokens, a step of ours and a step of TorchSharp's in turns, {on}, after one step of each that "
                 + $"does not count; both start from the same weights and tokens, and their first losses are within {SamePercent}% of each "
                 + "other. Ours: memory for all to stay; recipes fp32 and bf16. "
                 + $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)} runs the model of bench/peers eagerly, with all "
                 + "state in the type named, scaled_dot_product_attention and its own AdamW. Tokens a second: of all turns together. "
-                + "Ratio: ours over TorchSharp's; beside it the least and the most of one turn. On a busy machine its threads wait "
-                + "longer for each other than ours do, the more the shorter its operations are: the ratio is then too high.",
+                + "Ratio: ours over TorchSharp's; beside it the least and the most of one turn. " + caution,
             ["model", "parameters", "type", "tokens a step", "turns", "ours, tok/s", "TorchSharp, tok/s", "ratio", "of a turn"],
             rows
         );
     }
 
-    private static (string[] Cells, JsonObject Fields) Compare(PeerCase peerCase, Recipe recipe, torch.ScalarType type)
+    private static (string[] Cells, JsonObject Fields) Compare(
+        PeerCase peerCase, Recipe recipe, torch.ScalarType type, int threads)
     {
         var (model, stepRows, turns) = peerCase;
         var plan = peerCase.Plan(recipe);
         var weights = WeightInitialiser.Weights(model, 1);
         var tokens = new RandomTokens(stepRows, Seqlen, model.VocabSize);
         int[] numbers = [.. Enumerable.Range(0, stepRows)];
-        using var device = new DeviceOptions(DeviceKind.Cpu, Environment.ProcessorCount, null).Create(plan);
+        using var device = new DeviceOptions(DeviceKind.Cpu, threads, null).Create(plan);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
         using var peer = new TorchTrainer(ShapeOf(model), Tensors(weights), type, Optimizer.AdamW.Defaults.LearningRate);
@@ -65,8 +80,8 @@ internal static class PeerComparison
         double[] ours = new double[turns], theirs = new double[turns];
         for (int turn = 0; turn < turns; turn++)
         {
-            ours[turn] = Seconds(() => trainer.Step(tokens, numbers, Optimizer.AdamW.Defaults));
-            theirs[turn] = Seconds(() => peer.Step(batch));
+            ours[turn] = Seconds(() => trainer.Step(tokens, numbers, Optimizer.AdamW.Defaults), threads);
+            theirs[turn] = Seconds(() => peer.Step(batch), threads);
             Console.Error.WriteLine($"{model.Name} {recipe.Name}: turn {turn + 1} of {turns}, {ours[turn]:f3} s and {theirs[turn]:f3} s");
         }
 
@@ -105,8 +120,13 @@ internal static class PeerComparison
         );
     }
 
-    private static double Seconds(Action step)
+    private static double Seconds(Action step, int threads)
     {
+        if (threads == 1)
+        {
+            return ThreadClock.OfProcess(step) / 1e9;
+        }
+
         var clock = Stopwatch.StartNew();
         step();
         return clock.Elapsed.TotalSeconds;

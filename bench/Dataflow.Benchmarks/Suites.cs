@@ -10,17 +10,20 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 namespace Dataflow.Benchmarks;
 
 /// <summary>
-/// Runs suites by name: planning, simulation, kernels, rates, products, experts, costs, prediction, step, peers, tokenizer, generation. What
-/// is not an option of this program goes to BenchmarkDotNet.
+/// Runs suites by name: planning, simulation, kernels, rates, products, experts, costs, prediction, step, peers, peers-one-thread,
+/// tokenizer, generation. What is not an option of this program goes to BenchmarkDotNet.
 /// </summary>
 internal static class Suites
 {
     private const string OptimizerRuns = "artifacts/optimizers";
     private const string Usage =
         "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [rates] [products] [experts] [costs] [prediction] [step] [peers] "
-            + "[tokenizer] [generation] [optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+            + "[peers-one-thread] [tokenizer] [generation] [optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as "
+            + "--filter '*Waits*']";
     private static readonly string[] All =
-        ["planning", "simulation", "kernels", "rates", "products", "experts", "costs", "prediction", "step", "peers", "tokenizer"];
+        ["planning", "simulation", "kernels", "rates", "products", "experts", "costs", "prediction", "step", "peers", OneThread, "tokenizer"];
+
+    private const string OneThread = "peers-one-thread";
 
     // It needs a model that is not here: it runs where it is named.
     private const string Generation = "generation";
@@ -69,7 +72,8 @@ internal static class Suites
                 "rates" => KernelRateTable.Measure(rest),
                 "step" => StepProfile.Measure(rest),
                 "experts" => GroupedComparison.Measure(),
-                "peers" => PeerComparison.Measure(),
+                "peers" => PeerComparison.OnAllCores(),
+                OneThread => PeerComparison.OnOneThread(),
                 "tokenizer" => TokenizerComparison.Measure(),
                 Generation => GenerationComparison.Measure(),
                 Optimizers => OptimizerCurves.Of(OptimizerRuns),
@@ -77,7 +81,8 @@ internal static class Suites
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name is "products" or "experts" or "rates" or "costs" or "prediction" or "step" or "peers" or "tokenizer"
+            string how = name is "products" or "experts" or "rates" or "costs" or "prediction" or "step" or "peers" or OneThread
+                or "tokenizer"
                 or Generation or Optimizers
                 ? result.How
                 : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} "
