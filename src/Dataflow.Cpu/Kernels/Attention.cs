@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Model;
 using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
@@ -41,22 +42,36 @@ public static unsafe partial class Attention
 
     /// <summary>The forward with a chosen micro-kernel.</summary>
     internal static void Forward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionResult result)
-        where TKernel : struct, IMicroKernel =>
-        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionForward<TKernel>(team, shape, result));
+        where TKernel : struct, IMicroKernel => Forward<TKernel, TKernel>(team, shape, result);
 
     /// <summary>
     /// The backward with a chosen micro-kernel: keys and values, then queries, each of which recomputes the probabilities.
     /// </summary>
     internal static void Backward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
+        where TKernel : struct, IMicroKernel => Backward<TKernel, TKernel>(team, shape, gradients);
+
+    /// <summary>The same with a micro-kernel of its own for products of what is stored: of queries and keys.</summary>
+    private static void Forward<TKernel, TScore>(ThreadTeam team, AttentionShape shape, AttentionResult result)
         where TKernel : struct, IMicroKernel
+        where TScore : struct, IMicroKernel =>
+        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionForward<TKernel, TScore>(team, shape, result));
+
+    /// <summary>And of output gradients and values.</summary>
+    private static void Backward<TKernel, TScore>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
+        where TKernel : struct, IMicroKernel
+        where TScore : struct, IMicroKernel
     {
-        team.For(shape.KeyBlocks * shape.KvHeads, new AttentionKeyGradient<TKernel>(team, shape, gradients));
-        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionQueryGradient<TKernel>(team, shape, gradients));
+        team.For(shape.KeyBlocks * shape.KvHeads, new AttentionKeyGradient<TKernel, TScore>(team, shape, gradients));
+        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionQueryGradient<TKernel, TScore>(team, shape, gradients));
     }
 
     private static void Forward(ThreadTeam team, AttentionShape shape, AttentionResult result)
     {
-        if (NativeKernels.HasSingles)
+        if (NativeKernels.HasPairs && shape.IsOfPairs)
+        {
+            Forward<NativeKernel, PairKernel>(team, shape, result);
+        }
+        else if (NativeKernels.HasSingles)
         {
             Forward<NativeKernel>(team, shape, result);
         }
@@ -77,7 +92,11 @@ public static unsafe partial class Attention
     private static void Backward(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
     {
         gradients.Expect(shape);
-        if (NativeKernels.HasSingles)
+        if (NativeKernels.HasPairs && shape.IsOfPairs && gradients.DO.Type == DType.BFloat16)
+        {
+            Backward<NativeKernel, PairKernel>(team, shape, gradients);
+        }
+        else if (NativeKernels.HasSingles)
         {
             Backward<NativeKernel>(team, shape, gradients);
         }

@@ -61,18 +61,22 @@ public sealed unsafe class AttentionTests : KernelTest
     }
 
     [Theory]
-    [InlineData("selected")]
-    [InlineData("512")]
-    [InlineData("256")]
-    [InlineData("scalar")]
-    public void Every_micro_kernel_and_thread_count_gives_the_same_bits(string kernel)
+    [InlineData("selected", DType.Float32)]
+    [InlineData("512", DType.Float32)]
+    [InlineData("256", DType.Float32)]
+    [InlineData("scalar", DType.Float32)]
+    [InlineData("selected", DType.BFloat16)]
+    [InlineData("512", DType.BFloat16)]
+    [InlineData("256", DType.BFloat16)]
+    [InlineData("scalar", DType.BFloat16)]
+    public void Every_micro_kernel_and_thread_count_gives_the_same_bits(string kernel, DType type)
     {
-        var expected = new Inputs(this, new HeadShape(4, 2, 20), 130, 70, [40, 90, 120], 4, DType.Float32);
+        var expected = new Inputs(this, new HeadShape(4, 2, 20), 130, 70, [40, 90, 120], 4, type);
         expected.Forward(Team(1));
         expected.Backward(Team(1), accumulate: false);
         foreach (int threads in ThreadCounts)
         {
-            var x = new Inputs(this, new HeadShape(4, 2, 20), 130, 70, [40, 90, 120], 4, DType.Float32);
+            var x = new Inputs(this, new HeadShape(4, 2, 20), 130, 70, [40, 90, 120], 4, type);
             AttentionShape shape = new(x.Q.T, x.Keys, x.At, x.Heads);
             AttentionResult result = new(x.O.M, x.Lse.Floats);
             AttentionGradients gradients = new(x.O.M, x.Lse.Floats, x.DO.M, x.Dq.M, x.Dkv.M, accumulate: false);

@@ -10,8 +10,9 @@ namespace Dataflow.Cpu.Kernels.Internals;
 /// of the online softmax go down columns, and the output is kept as hd x queries. Key blocks lie at fixed places of the window (see
 /// <see cref="WindowRows"/>), so a token's result depends neither on its place in the chunk nor on how the window is cut into segments.
 /// </summary>
-internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionResult result) : IJob
+internal readonly unsafe struct AttentionForward<TKernel, TScore>(ThreadTeam team, AttentionShape shape, AttentionResult result) : IJob
     where TKernel : struct, IMicroKernel
+    where TScore : struct, IMicroKernel
 {
     /// <summary>Running maximum before the first key.</summary>
     private const float NoMaximum = -1e30f;
@@ -56,7 +57,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
         for (int g = 0; g < shape.Group; g++)
         {
             Matrix head = shape.Head(shape.Q, (kvHead * shape.Group) + g);
-            HeadPanels.Across(head, token, tokens, queries + (g * panels * queryPanel), TKernel.Columns);
+            HeadPanels.Across<TScore>(head, token, tokens, queries + (g * panels * queryPanel), TKernel.Columns);
         }
 
         if (result.Continues)
@@ -78,7 +79,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
         {
             next = shape.BlockEnd(key, origin);
             int count = Math.Min(next, end) - key;
-            HeadPanels.Across(keyHead, key - shape.FirstRow, count, keys, TKernel.Rows);
+            HeadPanels.Across<TScore>(keyHead, key - shape.FirstRow, count, keys, TKernel.Rows);
             HeadPanels.Along<TKernel>(valueHead, key - shape.FirstRow, count, values);
             for (int p = 0; p < shape.Group * panels; p++)
             {
@@ -92,7 +93,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
                 }
 
                 float* output = outputs + (p * outputPanel);
-                HeadPanels.Scores<TKernel>(shape.HeadDim, keys, queries + (p * queryPanel), scores, from, to);
+                HeadPanels.Scores<TScore>(shape.HeadDim, keys, queries + (p * queryPanel), scores, from, to);
                 for (int lane = 0; lane < TKernel.Columns; lane += Lanes.Count)
                 {
                     int at = (p * TKernel.Columns) + lane;

@@ -8,8 +8,10 @@ namespace Dataflow.Cpu.Kernels.Internals;
 /// dk and dv of one block of window rows and one key/value head. Keys are lanes here, queries stream past: scores are queries x
 /// keys, dv = P^T dO and dk = dS^T Q are kept as hd x keys, summed over heads of the group, then queries, ascending.
 /// </summary>
-internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients) : IJob
+internal readonly unsafe struct AttentionKeyGradient<TKernel, TScore>(
+    ThreadTeam team, AttentionShape shape, AttentionGradients gradients) : IJob
     where TKernel : struct, IMicroKernel
+    where TScore : struct, IMicroKernel
 {
     /// <inheritdoc/>
     public void Run(int index, int worker)
@@ -39,8 +41,8 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
             int first = p * TKernel.Columns;
             int lanes = Math.Min(TKernel.Columns, count - first);
             int row = key + first - shape.FirstRow;
-            HeadPanels.Across(shape.Keys(kvHead), row, lanes, keys + (p * panelSize), TKernel.Columns);
-            HeadPanels.Across(shape.Values(kvHead), row, lanes, values + (p * panelSize), TKernel.Columns);
+            HeadPanels.Across<TScore>(shape.Keys(kvHead), row, lanes, keys + (p * panelSize), TKernel.Columns);
+            HeadPanels.Across<TScore>(shape.Values(kvHead), row, lanes, values + (p * panelSize), TKernel.Columns);
         }
 
         int start = Math.Max(0, key - shape.RowOffset);
@@ -52,9 +54,9 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
             for (int token = start; token < end; token += AttentionShape.StreamBlock)
             {
                 int tokens = Math.Min(AttentionShape.StreamBlock, end - token);
-                HeadPanels.Across(shape.Head(shape.Q, head), token, tokens, queriesAcross, TKernel.Rows);
+                HeadPanels.Across<TScore>(shape.Head(shape.Q, head), token, tokens, queriesAcross, TKernel.Rows);
                 HeadPanels.Along<TKernel>(shape.Head(shape.Q, head), token, tokens, queriesAlong);
-                HeadPanels.Across(shape.Head(gradients.DO, head), token, tokens, gradientsAcross, TKernel.Rows);
+                HeadPanels.Across<TScore>(shape.Head(gradients.DO, head), token, tokens, gradientsAcross, TKernel.Rows);
                 HeadPanels.Along<TKernel>(shape.Head(gradients.DO, head), token, tokens, gradientsAlong);
                 for (int i = 0; i < tokens; i++)
                 {
@@ -76,8 +78,8 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
                         continue;
                     }
 
-                    HeadPanels.Scores<TKernel>(shape.HeadDim, queriesAcross, keys + (p * panelSize), scores, from, to);
-                    HeadPanels.Scores<TKernel>(shape.HeadDim, gradientsAcross, values + (p * panelSize), slopes, from, to);
+                    HeadPanels.Scores<TScore>(shape.HeadDim, queriesAcross, keys + (p * panelSize), scores, from, to);
+                    HeadPanels.Scores<TScore>(shape.HeadDim, gradientsAcross, values + (p * panelSize), slopes, from, to);
                     ScoreGradients(scores, slopes, token, from, to, firstKey, lse + token, delta);
                     HeadPanels.Gather<TKernel>(shape.HeadDim, gradientsAlong, scores, valueSums + (p * panelSize), from, to);
                     HeadPanels.Gather<TKernel>(shape.HeadDim, queriesAlong, slopes, keySums + (p * panelSize), from, to);

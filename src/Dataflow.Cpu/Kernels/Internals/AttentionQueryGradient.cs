@@ -9,8 +9,10 @@ namespace Dataflow.Cpu.Kernels.Internals;
 /// dq of one block of tokens and all heads of a group, laid out as the forward: P = exp(S - lse), dS = P (dO V^T - delta) scale,
 /// dq = dS K, summed over keys ascending, block by block (see <see cref="WindowRows"/>).
 /// </summary>
-internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients) : IJob
+internal readonly unsafe struct AttentionQueryGradient<TKernel, TScore>(
+    ThreadTeam team, AttentionShape shape, AttentionGradients gradients) : IJob
     where TKernel : struct, IMicroKernel
+    where TScore : struct, IMicroKernel
 {
     /// <inheritdoc/>
     public void Run(int index, int worker)
@@ -41,8 +43,8 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
             int first = token + (p % panels * TKernel.Columns);
             int lanes = Math.Min(TKernel.Columns, token + tokens - first);
             int head = (kvHead * shape.Group) + (p / panels);
-            HeadPanels.Across(shape.Head(shape.Q, head), first, lanes, queries + (p * panelSize), TKernel.Columns);
-            HeadPanels.Across(shape.Head(gradients.DO, head), first, lanes, outputGradients + (p * panelSize), TKernel.Columns);
+            HeadPanels.Across<TScore>(shape.Head(shape.Q, head), first, lanes, queries + (p * panelSize), TKernel.Columns);
+            HeadPanels.Across<TScore>(shape.Head(gradients.DO, head), first, lanes, outputGradients + (p * panelSize), TKernel.Columns);
             if (gradients.DqContinues)
             {
                 HeadPanels.Across(shape.Head(gradients.Dq, head), first, lanes, sums + (p * panelSize), TKernel.Columns);
@@ -62,8 +64,8 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
         {
             next = shape.BlockEnd(key);
             int count = Math.Min(next, end) - key;
-            HeadPanels.Across(keyHead, key - shape.FirstRow, count, keysAcross, TKernel.Rows);
-            HeadPanels.Across(valueHead, key - shape.FirstRow, count, valuesAcross, TKernel.Rows);
+            HeadPanels.Across<TScore>(keyHead, key - shape.FirstRow, count, keysAcross, TKernel.Rows);
+            HeadPanels.Across<TScore>(valueHead, key - shape.FirstRow, count, valuesAcross, TKernel.Rows);
             HeadPanels.Along<TKernel>(keyHead, key - shape.FirstRow, count, keysAlong);
             for (int p = 0; p < all; p++)
             {
@@ -76,8 +78,8 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
                     continue;
                 }
 
-                HeadPanels.Scores<TKernel>(shape.HeadDim, keysAcross, queries + (p * panelSize), scores, from, to);
-                HeadPanels.Scores<TKernel>(shape.HeadDim, valuesAcross, outputGradients + (p * panelSize), slopes, from, to);
+                HeadPanels.Scores<TScore>(shape.HeadDim, keysAcross, queries + (p * panelSize), scores, from, to);
+                HeadPanels.Scores<TScore>(shape.HeadDim, valuesAcross, outputGradients + (p * panelSize), slopes, from, to);
                 for (int lane = 0; lane < TKernel.Columns; lane += Lanes.Count)
                 {
                     int at = (p * TKernel.Columns) + lane;

@@ -83,6 +83,9 @@ internal readonly unsafe struct AttentionShape
 
     public int Tokens => Q.Rows;
 
+    /// <summary>Queries, keys and values are bf16, so that their products can be those of pairs.</summary>
+    public bool IsOfPairs => Q.Type == DType.BFloat16 && Kv.Type == DType.BFloat16;
+
     /// <summary>Window row of the first row at hand.</summary>
     public int FirstRow { get; }
 

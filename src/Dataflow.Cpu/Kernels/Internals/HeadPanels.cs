@@ -16,6 +16,22 @@ internal static unsafe class HeadPanels
         }
     }
 
+    /// <summary>The same as a micro-kernel reads it, whose words may be pairs: panels lie as far apart.</summary>
+    public static void Across<TScore>(in Matrix head, int row, int rows, float* panels, int width)
+        where TScore : struct, IMicroKernel
+    {
+        if (TScore.Terms == 1)
+        {
+            Across(head, row, rows, panels, width);
+            return;
+        }
+
+        for (int i = 0; i < rows; i += width, panels += head.Columns * width)
+        {
+            PairPanels.FromRows(head, row + i, Math.Min(width, rows - i), 0, head.Columns, panels, width);
+        }
+    }
+
     /// <summary>hd as lanes, in panels of the micro-kernel's rows, each StreamBlock x that: an operand whose sum runs over rows.</summary>
     public static void Along<TKernel>(in Matrix head, int row, int rows, float* panels)
         where TKernel : struct, IMicroKernel
@@ -33,9 +49,10 @@ internal static unsafe class HeadPanels
     public static void Scores<TKernel>(int headDim, float* stream, float* resident, float* tile, int from, int to)
         where TKernel : struct, IMicroKernel
     {
+        int words = (headDim + TKernel.Terms - 1) / TKernel.Terms;
         for (int i = from / TKernel.Rows * TKernel.Rows; i < to; i += TKernel.Rows)
         {
-            TKernel.Run(headDim, stream + (i * headDim), resident, tile + (i * TKernel.Columns), Start.Zero);
+            TKernel.Run(words, stream + (i * headDim), resident, tile + (i * TKernel.Columns), Start.Zero);
         }
     }
 
