@@ -10,6 +10,9 @@
 //   zeroed where zero_others is not 0, else not touched: over all blocks of a table, the first with zeros, x is what the whole gives.
 //   Launched as embedding_forward.
 //
+// embedding_block_add_<f32|bf16>: embedding_add of the rows of x whose ids block [block_rows, columns] holds; the others are not touched,
+//   so that over all blocks of a table x is what the whole gives. Launched as embedding_forward.
+//
 // embedding_backward_<f32|bf16|bf16_f32>: ids of all rows of dx [.., columns]; order [tokens] int32, the rows that count, sorted by
 //   (id, row), then -1; dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum, times
 //   scale, is added to the id's row of dtable by one fused multiply-add and rounded once. Other rows are not touched.
@@ -74,11 +77,9 @@ template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x,
     copy_row(table + (int64)ids[blockIdx.x] * columns, x + (int64)blockIdx.x * columns, scale, columns);
 }
 
-template <typename T> DEVICE void gather_add(const int32* ids, const T* table, T* x, float scale, int32 columns)
+template <typename T> DEVICE void add_row(const T* from, T* to, float scale, int32 columns)
 {
     const int count = Pack<T>::Count;
-    const T* from = table + (int64)ids[blockIdx.x] * columns;
-    T* to = x + (int64)blockIdx.x * columns;
     for (int at = threadIdx.x * count; at < columns; at += blockDim.x * count)
     {
         const Pack<T> row = unpack<T>(load_raw(from + at));
@@ -90,6 +91,21 @@ template <typename T> DEVICE void gather_add(const int32* ids, const T* table, T
         }
 
         store_pack(to + at, sum);
+    }
+}
+
+template <typename T> DEVICE void gather_add(const int32* ids, const T* table, T* x, float scale, int32 columns)
+{
+    add_row(table + (int64)ids[blockIdx.x] * columns, x + (int64)blockIdx.x * columns, scale, columns);
+}
+
+template <typename T>
+DEVICE void gather_add_block(const int32* ids, const T* block, T* x, float scale, int32 first_id, int32 block_rows, int32 columns)
+{
+    const int32 row = ids[blockIdx.x] - first_id;
+    if (row >= 0 && row < block_rows)
+    {
+        add_row(block + (int64)row * columns, x + (int64)blockIdx.x * columns, scale, columns);
     }
 }
 
@@ -308,7 +324,13 @@ template <typename T, typename G> DEVICE void scatter(const Order& order, const 
     {                                                                                                                            \
         gather_block(ids, block, x, scale, first_id, block_rows, columns, zero_others);                                          \
     }                                                                                                                            \
-    EXPORT_KERNEL(embedding_block_forward_##suffix)
+    EXPORT_KERNEL(embedding_block_forward_##suffix)                                                                              \
+    extern "C" __global__ void __launch_bounds__(512) embedding_block_add_##suffix(                                              \
+        const int32* ids, const T* block, T* x, float scale, int32 first_id, int32 block_rows, int32 columns)                    \
+    {                                                                                                                            \
+        gather_add_block(ids, block, x, scale, first_id, block_rows, columns);                                                   \
+    }                                                                                                                            \
+    EXPORT_KERNEL(embedding_block_add_##suffix)
 
 FORWARD(f32, float)
 FORWARD(bf16, bf16)

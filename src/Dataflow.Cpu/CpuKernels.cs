@@ -26,7 +26,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call) =>
-        Embedding.ForwardBlock(team, (int*)call.Ids, At(call.Block), call.FirstId, At(call.X), call.ZeroOthers, call.Scale);
+        Embedding.ForwardBlock(team, (int*)call.Ids, At(call.Block), call.FirstId, At(call.X), call.ZeroOthers, call.Scale, call.Adds);
 
     /// <inheritdoc/>
     public void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call) =>

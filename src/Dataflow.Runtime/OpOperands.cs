@@ -102,7 +102,7 @@ public readonly struct OpOperands
     public bool HasBlock => op.VocabularyBlock is not null;
 
     /// <summary>The first id of that block.</summary>
-    public int FirstId => step.Programs.Vocabulary.First(op.VocabularyBlock!.Value);
+    public int FirstId => step.Programs.FirstId(op.VocabularyBlock!.Value);
 
     /// <summary>The op goes on with what it found in an earlier segment of the window.</summary>
     public bool Continues =>

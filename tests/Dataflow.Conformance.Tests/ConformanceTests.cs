@@ -22,6 +22,8 @@ public sealed class FrozenTests : FrozenConformance<SelectedDevice>;
 
 public sealed class SharedKvTests : SharedKvConformance<SelectedDevice>;
 
+public sealed class LayerInputsTests : LayerInputsConformance<SelectedDevice>;
+
 public sealed class StateTests : StateConformance<SelectedDevice>;
 
 public sealed class ExpertTests : ExpertConformance<SelectedDevice>;

@@ -74,7 +74,50 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
         var golden = GoldenCase.OfFamily(name);
         var plan = Plans(golden, Recipe.Bf16, WorkloadKind.Gradients).Last();
         var got = Gradients(golden, Verified(plan));
-        CheckFamilyBf16(golden, got, References(golden).MinBy(r => GoldenCase.Together(got.Tensors, r.Tensors)));
+        CheckFamilyBf16(golden, got, Nearest(golden, got.Tensors));
+    }
+
+    /// <summary>
+    /// Where PyTorch's yardstick is that of the best of ten seeds, so is ours: each puts the values of every tensor in another order.
+    /// </summary>
+    [Fact]
+    public void The_best_of_ten_seeds_errs_in_bf16_at_most_twice_as_much_as_that_of_PyTorch()
+    {
+        foreach (var golden in GoldenCase.BestOfSeedsInBf16.Where(_ => !Device.IsSlow || IsSoak).Select(GoldenCase.OfFamily))
+        {
+            var (exact, rounded) = (GradientsOf(golden, Recipe.Fp32), GradientsOf(golden, Recipe.Bf16));
+            var (worst, most) = golden.PyTorchErrors("pytorch_bfloat16", "gradient_relative_l2");
+            var errors = Enumerable.Range(1, 10).Select(seed =>
+            {
+                var (want, got) = (exact(seed), rounded(seed));
+                return (Worst: want.Keys.Max(t => GoldenCase.RelativeL2(got[t], want[t])), All: GoldenCase.Together(got, want));
+            }).ToList();
+            Assert.True(
+                errors.Exists(e => e.Worst <= 2 * worst && e.All <= 2 * most),
+                $"{golden.Name}: relative errors {string.Join(", ", errors)}, PyTorch's {worst:g3} and {most:g3}");
+        }
+    }
+
+    /// <summary>Of the case's weights with the values of each tensor in the order that a seed makes.</summary>
+    private static Func<int, Dictionary<string, float[]>> GradientsOf(GoldenCase golden, Recipe recipe)
+    {
+        var plan = Plans(golden, recipe, WorkloadKind.Gradients).Last();
+        return seed =>
+        {
+            using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+            var trainer = golden.Trainer(plan, device);
+            var weights = GoldenCase.Tensors(trainer.Weights);
+            var random = new Random(seed);
+            foreach (float[] values in weights.Values)
+            {
+                random.Shuffle(values);
+            }
+
+            trainer.Load(new NamedWeights(golden.Model, NamedWeights.InMemory(golden.Model, weights)));
+            trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW);
+            var trained = GoldenCase.Tensors(trainer.Gradients).Where(t => Array.Exists(t.Value, v => v != 0));
+            return trained.ToDictionary(t => t.Key, t => t.Value);
+        };
     }
 
     /// <summary>Losses before each of five steps, and how far every weight moved.</summary>
@@ -108,30 +151,6 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
             double error = GoldenCase.RelativeChange(trained[alone], want, start[alone], gradients[tensor]);
             double bound = Math.Max(1e-4, 3 * golden.PyTorchError("pytorch_float32", "adamw_change_relative_l2", tensor));
             Assert.True(error <= bound, $"{tensor}: the change is off by {error:g3}, bound {bound:g3}");
-        }
-    }
-
-    /// <summary>
-    /// What bf16 is held against, the nearest of these: the truth, and, where bf16 may send tokens elsewhere than float64, gradients in
-    /// fp32 of weights by which some of these go there and all others stay where they are.
-    /// </summary>
-    private static IEnumerable<(double Loss, Dictionary<string, float[]> Tensors)> References(GoldenCase golden)
-    {
-        yield return (golden.Loss, golden.File("gradients.safetensors"));
-        foreach (var nudges in golden.Nudges)
-        {
-            var plan = Plans(golden, Recipe.Fp32, WorkloadKind.Gradients).Last();
-            using var device = Device.Open(plan.Schedule, plan.Workload, 0);
-            var trainer = golden.Trainer(plan, device);
-            var weights = GoldenCase.Tensors(trainer.Weights);
-            foreach (var (tensor, element, by) in nudges)
-            {
-                weights[tensor][element] += by;
-            }
-
-            trainer.Load(new NamedWeights(golden.Model, NamedWeights.InMemory(golden.Model, weights)));
-            double loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
-            yield return (loss, GoldenCase.Tensors(trainer.Gradients));
         }
     }
 

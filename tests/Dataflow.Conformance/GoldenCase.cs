@@ -10,6 +10,8 @@ namespace Dataflow.Conformance;
 public sealed class GoldenCase : PyTorchCase
 {
     private const double Noise = 1e-6;
+    private static readonly (string, int, float) s_first = ("model.layers.0.mlp.router.bias", 3, 0.0058f);
+    private static readonly (string, int, float) s_second = ("model.layers.1.mlp.router.bias", 3, 0.01f);
 
     /// <summary>All folders.</summary>
     public static readonly string[] Names = ["llama-small", "qwen3-small", "llama-long", "llama-hd64", "qwen3-hd128", "llama-documents"];
@@ -36,32 +38,19 @@ public sealed class GoldenCase : PyTorchCase
     public static IEnumerable<string> AdaptedFamilies => Families.Where(f => OfFamily(f).Model.Latent is null);
 
     /// <summary>
-    /// Mixtures in which bf16 sends a token to another expert than float64 does, as its two scores differ by less than bf16's rounding of
-    /// what they are of: whether it does so is an accident of the order of sums, and PyTorch's yardstick is of a run in which none did.
+    /// Mixtures in which bf16 sends tokens to other experts than float64 does, as two scores differ by less than bf16's rounding of what
+    /// they are of: whether it does so is an accident of the order of sums, and PyTorch's yardstick is of a run in which none did. Ways to
+    /// change weights so that in fp32 tokens go where bf16 may send them; none: all tokens go where float64 sends them.
     /// </summary>
-    public static IReadOnlyList<string> ReroutedInBf16 { get; } = ["granitemoe-shared", "hunyuan-v1-moe", "granite-hybrid-experts"];
-
-    /// <summary>How far PyTorch's own worst tensor is off in such runs, halved.</summary>
-    public const double ReroutedError = 0.15;
-
-    /// <summary>
-    /// Ways to change weights so that in fp32 tokens go where bf16 may send them, whose two scores differ by less than that; none: all
-    /// tokens go where float64 sends them.
-    /// </summary>
-    public IReadOnlyList<(string Tensor, int Element, float By)[]> Nudges
-    {
-        get
+    public IReadOnlyList<(string Tensor, int Element, float By)[]> Nudges =>
+        Name switch
         {
-            if (Name != "gpt-oss")
-            {
-                return [];
-            }
-
-            var first = ("model.layers.0.mlp.router.bias", 3, 0.0058f);
-            var second = ("model.layers.1.mlp.router.bias", 3, 0.01f);
-            return [[first], [second], [first, second]];
-        }
-    }
+            "gpt-oss" => [[s_first], [s_second], [s_first, s_second]],
+            "granite-hybrid-experts" => [[("model.layers.1.block_sparse_moe.router.layer.weight", 151, 0.004f)]],
+            "granitemoe-shared" => [[("model.layers.0.block_sparse_moe.router.layer.weight", 107, 0.004f)]],
+            "hunyuan-v1-moe" => [[("model.layers.1.mlp.gate.wg.weight", 70, -0.016f)]],
+            _ => [],
+        };
 
     /// <summary>How far tensors are from others, all together.</summary>
     public static double Together(Dictionary<string, float[]> got, Dictionary<string, float[]> want) =>
@@ -69,10 +58,14 @@ public sealed class GoldenCase : PyTorchCase
 
     /// <summary>
     /// Cases of which PyTorch's own error in bf16 is that of the best of ten seeds, as those who made them say: unscaled scores and norms
-    /// behind products magnify roundings, and what a run makes of that is an accident of the seed. On gemma4-small ours is below
-    /// PyTorch's; here both devices are at three times.
+    /// behind products magnify roundings, and what a run makes of that is an accident of the seed. With the values of each tensor in 39
+    /// other orders the worst tensor of gemma4-wrapped is off by 0.074 to 1.7, and half of the time by more than 0.17; PyTorch's figure is
+    /// 0.079. So the best of ten seeds is held to that figure as other cases are, and the case as it is, 0.23, to one of its own.
     /// </summary>
     public static IReadOnlyList<string> BestOfSeedsInBf16 { get; } = ["gemma4-wrapped"];
+
+    /// <summary>What the worst tensor of these may be off by, halved.</summary>
+    public const double BestOfSeedsError = 0.15;
 
     /// <summary>The name that a tensor has where the language model stands alone.</summary>
     public static string Alone(string name) =>

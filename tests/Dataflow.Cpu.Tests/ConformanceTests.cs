@@ -51,6 +51,9 @@ public sealed class FrozenTests : FrozenConformance<CpuDevices>;
 public sealed class SharedKvTests : SharedKvConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
+public sealed class LayerInputsTests : LayerInputsConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
 public sealed class StateTests : StateConformance<CpuDevices>;
 
 [Trait("Slow", "true")]

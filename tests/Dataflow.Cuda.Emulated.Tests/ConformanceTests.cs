@@ -62,6 +62,8 @@ public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
 [Trait("Slow", "true")]
 public sealed class SharedKvTests : SharedKvConformance<EmulatedDevices>;
 
+public sealed class LayerInputsTests : LayerInputsConformance<EmulatedDevices>;
+
 [Trait("Slow", "true")]
 public sealed class StateTests : StateConformance<EmulatedDevices>;
 

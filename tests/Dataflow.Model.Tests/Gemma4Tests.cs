@@ -103,7 +103,7 @@ public class Gemma4Tests
     public void Layers_take_a_part_of_a_tables_row_and_of_a_product_of_the_embedding()
     {
         var model = Read(("hidden_size_per_layer_input", "6"));
-        Assert.Equal((6, 30, false), (model.LayerInputDim, model.LayerInputsDim, model.MayCutVocabulary));
+        Assert.Equal((6, 30, true), (model.LayerInputDim, model.LayerInputsDim, model.MayCutVocabulary));
         Assert.Equal(
             [
                 "model.embed_tokens_per_layer.weight", "model.layers.0.per_layer_input_gate.weight",

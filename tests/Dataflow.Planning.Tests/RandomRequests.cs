@@ -4,7 +4,7 @@ namespace Dataflow.Planning.Tests;
 
 /// <summary>
 /// Requests of all shapes: layers alike or not, tied or not, the vocabulary cut or not, QK-norm or not, packed rows, rows of pairs, long
-/// rows, rows that chunks do not divide, tight or roomy budgets.
+/// rows, rows that chunks do not divide, layers that take rows of a table besides the stream, tight or roomy budgets.
 /// </summary>
 internal static class RandomRequests
 {
@@ -20,6 +20,7 @@ internal static class RandomRequests
         };
         model = seed % 4 == 3 ? WithLayers(new Random(~seed), model) : model;
         model = seed % 3 == 1 ? WithFrozen(new Random(-seed), model) : model;
+        model = seed % 8 == 7 && model.Frozen is null ? model with { LayerInputDim = 4 } : model;
         int seqlen = random.Next(2, small ? 40 : 130);
         int rows = random.Next(1, small ? 4 : 9);
         int? Maybe(int value) => random.Next(2) == 0 ? value : null;

@@ -31,7 +31,7 @@ public class SharedKvTests
         {
             SharesKv = i == 1 || (i > 1 && random.Next(3) > 0),
         })];
-        model = model with { Frozen = null, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
+        model = model with { Frozen = null, LayerInputDim = 0, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
         return random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
     }
 
@@ -46,7 +46,7 @@ public class SharedKvTests
             SharesKv = l >= own,
             SharesByWindow = l >= own,
         })];
-        model = model with { Frozen = null, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
+        model = model with { Frozen = null, LayerInputDim = 0, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
         model = random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
 
         // Half of them take inputs besides the stream, all of which are trained with the embedding.
@@ -87,7 +87,7 @@ public class SharedKvTests
             kinds = [.. kinds.Select((k, i) => i == 0 ? k : OfOneSublayer(k, (seed + i) % 3))];
         }
 
-        model = model with { Frozen = null, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
+        model = model with { Frozen = null, LayerInputDim = 0, LayerCount = layers, Pattern = new LayerPattern([.. kinds]) };
         return random.Next(3) == 0 ? model.Freezing([$"model.layers.[0-{random.Next(layers - 1)}].*", "*embed*"]) : model;
     }
 

@@ -20,7 +20,7 @@ public static unsafe class Embedding
         CheckIds(ids, x.Rows, table.Rows);
         if (adds)
         {
-            team.For(x.Rows, new AddJob(ids, table, x, scale));
+            team.For(x.Rows, new AddJob(ids, table, 0, x, scale));
         }
         else
         {
@@ -31,12 +31,28 @@ public static unsafe class Embedding
     /// <summary>
     /// The same where table holds the rows of the ids from <paramref name="firstId"/> on only. Rows of x with other ids are set to zero
     /// under <paramref name="zeroOthers"/>, else left alone: over all blocks of a table, the first with zeros, x becomes what the whole
-    /// gives.
+    /// gives. Rows that are added leave those of other ids alone.
     /// </summary>
-    public static void ForwardBlock(ThreadTeam team, int* ids, Matrix table, int firstId, Matrix x, bool zeroOthers, float scale = 1)
+    public static void ForwardBlock(
+        ThreadTeam team,
+        int* ids,
+        Matrix table,
+        int firstId,
+        Matrix x,
+        bool zeroOthers,
+        float scale = 1,
+        bool adds = false
+    )
     {
         x.Expect(x.Rows, table.Columns, nameof(x));
-        team.For(x.Rows, new GatherJob(ids, table, firstId, x, scale, zeroOthers));
+        if (adds)
+        {
+            team.For(x.Rows, new AddJob(ids, table, firstId, x, scale));
+        }
+        else
+        {
+            team.For(x.Rows, new GatherJob(ids, table, firstId, x, scale, zeroOthers));
+        }
     }
 
     /// <summary>
@@ -113,11 +129,17 @@ public static unsafe class Embedding
         }
     }
 
-    private readonly struct AddJob(int* ids, Matrix table, Matrix x, float scale) : IJob
+    private readonly struct AddJob(int* ids, Matrix table, int firstId, Matrix x, float scale) : IJob
     {
         public void Run(int index, int worker)
         {
-            Row from = new(table, ids[index]), to = new(x, index);
+            int row = ids[index] - firstId;
+            if ((uint)row >= (uint)table.Rows)
+            {
+                return;
+            }
+
+            Row from = new(table, row), to = new(x, index);
             for (int j = 0; j < x.Columns; j += Lanes.Count)
             {
                 int lanes = x.Columns - j;

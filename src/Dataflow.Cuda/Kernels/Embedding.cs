@@ -10,6 +10,7 @@ internal sealed class Embedding(KernelLibrary library)
     private readonly RowFunction add = library.Rows("embedding", "embedding_add");
     private readonly RowFunction backward = library.Rows("embedding", "embedding_backward");
     private readonly RowFunction blockForward = library.Rows("embedding", "embedding_block_forward");
+    private readonly RowFunction blockAdd = library.Rows("embedding", "embedding_block_add");
     private readonly RowFunction blockBackward = library.Rows("embedding", "embedding_block_backward");
     private readonly AlignedFunction backwardWide = library.AnyRows("embedding", "embedding_backward_bf16_f32");
     private readonly AlignedFunction blockBackwardWide = library.AnyRows("embedding", "embedding_block_backward_bf16_f32");
@@ -38,20 +39,30 @@ internal sealed class Embedding(KernelLibrary library)
     }
 
     /// <inheritdoc cref="IKernels.EmbeddingBlockForward"/>
-    public void ForwardBlock(CudaStream stream, in EmbeddingBlockForwardArguments call) =>
-        blockForward[call.X.Type, call.X.Columns]
+    public void ForwardBlock(CudaStream stream, in EmbeddingBlockForwardArguments call)
+    {
+        var (x, block, shape) = (call.X, call.Block, ForwardShape(call.X));
+        if (call.Adds)
+        {
+            blockAdd[x.Type, x.Columns]
+                .Launch(stream, shape, At(call.Ids), At(block), At(x), call.Scale, call.FirstId, block.Rows, x.Columns);
+            return;
+        }
+
+        blockForward[x.Type, x.Columns]
             .Launch(
                 stream,
-                ForwardShape(call.X),
+                shape,
                 At(call.Ids),
-                At(call.Block),
-                At(call.X),
+                At(block),
+                At(x),
                 call.Scale,
                 call.FirstId,
-                call.Block.Rows,
-                call.X.Columns,
+                block.Rows,
+                x.Columns,
                 call.ZeroOthers ? 1 : 0
             );
+    }
 
     /// <inheritdoc cref="IKernels.EmbeddingBlockBackward"/>
     public void BackwardBlock(CudaStream stream, in EmbeddingBlockBackwardArguments call)

@@ -8,7 +8,7 @@ namespace Dataflow.Model;
 /// Embedding and head of Llama and Qwen3: their parameters, and their math as lists of kernel calls. Those of the head run once for each
 /// sub-chunk of a chunk's tokens, so that no tokens x vocabulary matrix exists; what runs once after all sub-chunks is a list of its own.
 /// </summary>
-internal static class DecoderVocabulary
+internal static partial class DecoderVocabulary
 {
     /// <summary>The table of embeddings, which a tied head shares.</summary>
     public static ParameterSpec Embedding(ModelConfig model) =>
@@ -35,18 +35,10 @@ internal static class DecoderVocabulary
             yield return ParameterSpec.Matrix(WeightName.PositionTable, model.ModelDim, initial, (names.Positions + ".weight", positions));
         }
 
-        if (model.LayerInputDim == 0)
+        foreach (var parameter in model.LayerInputDim > 0 ? InputParameters(model) : [])
         {
-            yield break;
+            yield return parameter;
         }
-
-        int d = model.ModelDim, all = model.LayerInputsDim;
-        yield return ParameterSpec.Matrix(WeightName.LayerInputTable, all, initial, (names.LayerInputTable + ".weight", model.VocabSize));
-        yield return ParameterSpec.Matrix(
-            WeightName.LayerInputProjection, d, DecoderParameters.Initial(model, InitialValues.FanIn(d)),
-            (names.LayerInputProjection + ".weight", all));
-        yield return ParameterSpec.Vector(
-            WeightName.LayerInputNorm, InitialValues.One, (names.LayerInputNorm + ".weight", model.LayerInputDim));
     }
 
     /// <summary>The final norm.</summary>
@@ -107,16 +99,18 @@ internal static class DecoderVocabulary
     /// alone.
     /// </summary>
     public static ImmutableArray<KernelCall> Embed(ModelConfig model) =>
-        [.. TableRows(model, Output), .. model.LayerInputDim > 0 ? LayerInputsOf(model) : []];
+        model.LayerInputDim == 0 ? EmbedRows(model)
+        : [.. EmbedRows(model), .. ProjectInputs(model, Output), .. AddInputRows(model)];
 
-    private static ImmutableArray<KernelCall> TableRows(ModelConfig model, TensorName x) =>
+    /// <summary>Rows of the table of embeddings alone.</summary>
+    public static ImmutableArray<KernelCall> EmbedRows(ModelConfig model) =>
         [
             new EmbeddingForwardCall
             {
                 Ids = Ids,
                 Table = W(WeightName.EmbeddingTable),
                 Scale = (float)model.EmbeddingScale,
-                X = x,
+                X = Output,
             },
             .. model.LearnedPositions is null
                 ? []
@@ -125,114 +119,21 @@ internal static class DecoderVocabulary
                     {
                         Ids = Positions,
                         Table = W(WeightName.PositionTable),
-                        X = x,
+                        X = Output,
                         Adds = true,
                     }
                 ),
-            .. AdapterCalls.Embed(model, x),
+            .. AdapterCalls.Embed(model, Output),
         ];
-
-    /// <summary>
-    /// What layers take of a token: the norm of a product of the embedding, layer by layer, and a row of a table, which are added.
-    /// </summary>
-    private static ImmutableArray<KernelCall> LayerInputsOf(ModelConfig model) =>
-        [
-            Projected(model, Output),
-            InputNorm(LayerInputRows),
-            new EmbeddingForwardCall
-            {
-                Ids = Ids,
-                Table = W(WeightName.LayerInputTable),
-                Scale = (float)Math.Sqrt(model.LayerInputDim),
-                X = LayerInputs,
-                Adds = true,
-            },
-        ];
-
-    private static GemmForwardCall Projected(ModelConfig model, TensorName embedding) =>
-        new()
-        {
-            A = embedding,
-            B = W(WeightName.LayerInputProjection),
-            C = LayerInputs,
-            Scale = ProjectionScale(model),
-        };
-
-    private static RmsNormForwardCall InputNorm(TensorName y) =>
-        new()
-        {
-            X = LayerInputRows,
-            Weight = W(WeightName.LayerInputNorm),
-            Y = y,
-            Rstd = LayerInputRstd,
-        };
-
-    private static float ProjectionScale(ModelConfig model) => (float)(1 / Math.Sqrt(model.ModelDim));
-
-    /// <summary>
-    /// From the gradients of what layers take to that of the table, of the norm and the product, and of the embedding, which is made again
-    /// with its product in the place of what layers took.
-    /// </summary>
-    private static ImmutableArray<KernelCall> LayerInputsBackward(ModelConfig model)
-    {
-        bool trains = model.TrainsEmbedding;
-        return
-        [
-            .. trains
-                ? ImmutableArray.Create<KernelCall>(
-                    new EmbeddingBackwardCall
-                    {
-                        Ids = Ids,
-                        Order = Order,
-                        Scale = (float)Math.Sqrt(model.LayerInputDim),
-                        GradX = GradLayerInputs,
-                        GradTable = G(WeightName.LayerInputTable),
-                    }
-                )
-                : [],
-            .. TableRows(model, Embedded),
-            Projected(model, Embedded),
-            InputNorm(LayerInputNormed),
-            new RmsNormBackwardCall
-            {
-                GradY = GradLayerInputRows,
-                X = LayerInputRows,
-                Rstd = LayerInputRstd,
-                Weight = W(WeightName.LayerInputNorm),
-                GradX = GradLayerInputRows,
-                Adds = false,
-                GradWeight = trains ? G(WeightName.LayerInputNorm) : null,
-                Workspace = Partials,
-            },
-            .. trains
-                ? ImmutableArray.Create<KernelCall>(
-                    new GemmWeightGradientCall
-                    {
-                        A = GradLayerInputs,
-                        B = Embedded,
-                        C = G(WeightName.LayerInputProjection),
-                        Scale = ProjectionScale(model),
-                    }
-                )
-                : [],
-            new GemmInputGradientCall
-            {
-                A = GradLayerInputs,
-                B = W(WeightName.LayerInputProjection),
-                C = GradStream,
-                Adds = true,
-                Scale = ProjectionScale(model),
-            },
-        ];
-    }
 
     /// <summary>Adds the stream's gradient to the table's rows, or to those of a block.</summary>
     public static ImmutableArray<KernelCall> EmbedBackward(ModelConfig model) =>
-        [
-            .. model.LayerInputDim > 0 ? LayerInputsBackward(model) : [],
-            .. model.TrainsEmbedding ? TableBackward(model) : [],
-            .. AdapterCalls.EmbedBackward(model, GradStream),
-        ];
+        model.LayerInputDim == 0 ? EmbedRowsBackward(model)
+        : [.. AddInputRowsBackward(model), .. ProjectInputsBackward(model), .. EmbedRowsBackward(model)];
+
+    /// <summary>To the rows of the table of embeddings alone.</summary>
+    public static ImmutableArray<KernelCall> EmbedRowsBackward(ModelConfig model) =>
+        [.. model.TrainsEmbedding ? TableBackward(model) : [], .. AdapterCalls.EmbedBackward(model, GradStream)];
 
     private static ImmutableArray<KernelCall> TableBackward(ModelConfig model) =>
         [
@@ -376,8 +277,8 @@ internal static class DecoderVocabulary
                 ? ImmutableArray.Create<KernelCall>(new ColumnSumCall { A = GradLogits, C = G(WeightName.HeadBias) })
                 : [],
 
-            // A tied table's gradient begins here, and with it that of what lies beside it.
-            .. model.TiedEmbedding
+            // A whole tied table's gradient begins here, and with it that of what lies beside it.
+            .. model.TiedEmbedding && !sums
                 ? Embeddings(model).Where(p => p.IsTrained && p.Name.IsBesideEmbedding())
                     .Select(p => new ZeroCall { Gradient = G(p.Name) })
                 : [],

@@ -12,6 +12,7 @@ public sealed class BlockPrograms
     private readonly Recipe recipe;
     private readonly bool weighted;
     private readonly bool paired;
+    private readonly VocabularyRows inputRows;
     private readonly ProgramLayout layout;
     private readonly Dictionary<(string, int), BlockProgram> cache = [];
     private readonly int[] kindOf;
@@ -22,11 +23,18 @@ public sealed class BlockPrograms
     {
         (this.model, this.recipe, weighted, paired) = (model, recipe, geometry.TargetWeights, geometry.Pairs);
         Vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks) { TwoPasses = paired };
-        EmbeddingLayouts = RowLayouts(WeightName.EmbeddingTable);
+        bool cutsInputs = model.LayerInputDim > 0 && Vocabulary.AreCut;
+        inputRows = cutsInputs ? Vocabulary.OfWidth(model.ModelDim, model.LayerInputsDim) : default;
+        EmbeddingLayouts =
+        [
+            .. RowLayouts(WeightName.EmbeddingTable, Vocabulary),
+            .. cutsInputs ? RowLayouts(WeightName.LayerInputTable, inputRows).Add(ParameterLayout.InputProjection(model)) : [],
+        ];
+        EmbeddingBlocks = Vocabulary.AreCut ? Passing(Vocabulary.Count, EmbeddingLayouts.Length) : [null];
         var head = ParameterLayout.Head(model).Parts();
         HeadLayout = Vocabulary.AreCut ? ParameterLayout.HeadNorm(model) : head[0];
         ApartLayout = Vocabulary.AreCut ? null : head.ElementAtOrDefault(1);
-        HeadBlockLayouts = Vocabulary.AreCut && !model.TiedEmbedding ? RowLayouts(WeightName.HeadMatrix) : [];
+        HeadBlockLayouts = Vocabulary.AreCut && !model.TiedEmbedding ? RowLayouts(WeightName.HeadMatrix, Vocabulary) : [];
         var shapes = new TensorShapes(model, recipe, geometry, kind: null);
         layout = new ProgramLayout(
             shapes,
@@ -55,8 +63,24 @@ public sealed class BlockPrograms
     /// <summary>How the rows of embedding and head are cut.</summary>
     public VocabularyRows Vocabulary { get; }
 
-    /// <summary>Layouts of the embedding's parameters, a block of rows each; one where they are not cut.</summary>
+    /// <summary>
+    /// Layouts of the embedding's parameters; one where they are not cut, else blocks of the table's rows. Where layers have inputs of
+    /// tokens, blocks of rows of their table follow, about as large, and last of all what these inputs are projected by.
+    /// </summary>
     public ImmutableArray<ParameterLayout> EmbeddingLayouts { get; }
+
+    /// <summary>
+    /// The embedding's blocks in the order in which tokens pass them, and back the other way round: those of the table from the last, what
+    /// layers' inputs are projected by, those of their table. A single null where it is not cut.
+    /// </summary>
+    public ImmutableArray<VocabularyBlock?> EmbeddingBlocks { get; }
+
+    /// <summary>The gradient of the embedding, or of a block of it, begins in the head, which has the same matrix.</summary>
+    public bool BeginsInHead(VocabularyBlock? block) => model.TiedEmbedding && (block is not { } b || b.Index < Vocabulary.Count);
+
+    /// <summary>Id of the first row of a block of the embedding or of the head.</summary>
+    public int FirstId(VocabularyBlock block) =>
+        IsOfInputs(block) ? inputRows.First(OfInputs(block)) : Vocabulary.First(block);
 
     /// <summary>Layout of the head's own parameters, blocks of its matrix apart.</summary>
     public ParameterLayout HeadLayout { get; }
@@ -119,12 +143,19 @@ public sealed class BlockPrograms
         return most;
     }
 
-    /// <summary>Token ids to the first block's input, for ids in a block of the vocabulary if it is cut.</summary>
-    public BlockProgram Embed(VocabularyBlock? block) => OfEmbedding("embed", block, DecoderVocabulary.Embed);
+    /// <summary>Token ids to the first block's input and to what layers take besides, or what a block does of that.</summary>
+    public BlockProgram Embed(VocabularyBlock? block) =>
+        block is not { } b ? OfEmbedding("embed", block, DecoderVocabulary.Embed)
+        : IsProjection(b) ? OfEmbedding("embed-project", block, m => DecoderVocabulary.ProjectInputs(m, TensorName.Input))
+        : IsOfInputs(b) ? OfEmbedding("embed-inputs", block, DecoderVocabulary.AddInputRows)
+        : OfEmbedding("embed-rows", block, DecoderVocabulary.EmbedRows);
 
-    /// <summary>Stream gradient to the table's gradient, or to a block of it.</summary>
+    /// <summary>Gradients of the stream and of what layers took to those of the embedding, or of a block of it.</summary>
     public BlockProgram EmbedBackward(VocabularyBlock? block) =>
-        OfEmbedding("embed-backward", block, DecoderVocabulary.EmbedBackward);
+        block is not { } b ? OfEmbedding("embed-backward", block, DecoderVocabulary.EmbedBackward)
+        : IsProjection(b) ? OfEmbedding("embed-project-backward", block, DecoderVocabulary.ProjectInputsBackward)
+        : IsOfInputs(b) ? OfEmbedding("embed-inputs-backward", block, DecoderVocabulary.AddInputRowsBackward)
+        : OfEmbedding("embed-rows-backward", block, DecoderVocabulary.EmbedRowsBackward);
 
     /// <summary>The whole head of a chunk, a sub-chunk at a time: the loss and back.</summary>
     public BlockProgram Head() => OfHead("head", null, WithRouterLosses(DecoderVocabulary.HeadCalls), DecoderVocabulary.HeadCalls);
@@ -148,9 +179,27 @@ public sealed class BlockPrograms
             ? OfHead("head-first-backward", block, DecoderVocabulary.HeadFirstBackward, DecoderVocabulary.HeadFirstBackward)
             : OfHead("head-backward", block, DecoderVocabulary.HeadBackward, DecoderVocabulary.HeadFirstBackward);
 
-    private ImmutableArray<ParameterLayout> RowLayouts(WeightName name) => Vocabulary.AreCut
-        ? [.. Vocabulary.Blocks.Select(b => ParameterLayout.RowBlock(model, name, Vocabulary.RowsOf(b)))]
+    private ImmutableArray<ParameterLayout> RowLayouts(WeightName name, VocabularyRows table) => Vocabulary.AreCut
+        ? [.. table.Blocks.Select(b => ParameterLayout.RowBlock(model, name, table.RowsOf(b)))]
         : [ParameterLayout.Embedding(model)];
+
+    private static ImmutableArray<VocabularyBlock?> Passing(int ofTable, int all)
+    {
+        IEnumerable<int> order = [.. Enumerable.Range(0, ofTable).Reverse()];
+        order = all == ofTable ? order : [.. order, all - 1, .. Enumerable.Range(ofTable, all - 1 - ofTable)];
+        return [.. order.Select(b => (VocabularyBlock?)new VocabularyBlock(b))];
+    }
+
+    private bool IsOfInputs(VocabularyBlock block) => block.Index >= Vocabulary.Count && !IsProjection(block);
+
+    private bool IsProjection(VocabularyBlock block) => block.Index >= Vocabulary.Count && block.Index == EmbeddingLayouts.Length - 1;
+
+    private VocabularyBlock OfInputs(VocabularyBlock block) => new(block.Index - Vocabulary.Count);
+
+    private int RowsOf(VocabularyBlock block) =>
+        IsProjection(block) ? 0
+        : IsOfInputs(block) ? inputRows.RowsOf(OfInputs(block))
+        : Vocabulary.RowsOf(block);
 
     private BlockProgram OfEmbedding(string name, VocabularyBlock? block, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf) =>
         Cached(name, block, callsOf, callsOf, bySubChunk: false);
@@ -175,7 +224,7 @@ public sealed class BlockPrograms
         bool bySubChunk
     )
     {
-        int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
+        int rows = block is { } b ? RowsOf(b) : model.VocabSize;
         if (!cache.TryGetValue((name, rows), out var program))
         {
             var calls = WithWideBias(Paired(Weighted(callsOf(model))));
@@ -301,8 +350,14 @@ public sealed class BlockPrograms
             return new TensorPlace(ofHead ? blockRole : role, Bytes.Zero, type, rows, model.ModelDim);
         }
 
+        if (Vocabulary.AreCut && name == WeightName.LayerInputTable)
+        {
+            return new TensorPlace(role, Bytes.Zero, type, rows, model.LayerInputsDim);
+        }
+
+        // What layers' inputs are projected by is the last of the blocks.
         bool ofEmbedding = name == WeightName.EmbeddingTable || name.IsBesideEmbedding();
-        var tensor = (ofEmbedding ? EmbeddingLayouts[0] : HeadLayout)[name];
+        var tensor = (ofEmbedding ? EmbeddingLayouts[^1] : HeadLayout)[name];
         bool tied = ofEmbedding && ofHead;
         string tiedRole = gradient ? Roles.TiedGradients : Roles.TiedWeights;
         return new TensorPlace(tied ? tiedRole : role, new Bytes(tensor.ElementOffset * type.Size()), type, tensor.Rows, tensor.Columns);

@@ -63,9 +63,13 @@ public sealed record ParameterLayout
     /// <summary>The embedding table, and that of positions where they are learned.</summary>
     public static ParameterLayout Embedding(ModelConfig model) => Of(DecoderVocabulary.Embeddings(model));
 
-    /// <summary>Consecutive rows of the embedding table or of the head's matrix as an object of their own.</summary>
+    /// <summary>Consecutive rows of a table of the embedding or of the head's matrix as an object of their own.</summary>
     public static ParameterLayout RowBlock(ModelConfig model, WeightName name, int rows) =>
-        Of([(name == WeightName.EmbeddingTable ? DecoderVocabulary.Embedding(model) : DecoderVocabulary.HeadMatrix(model)).WithRows(rows)]);
+        Of([(name == WeightName.HeadMatrix ? DecoderVocabulary.HeadMatrix(model) : Embedding(model)[name].Spec).WithRows(rows)]);
+
+    /// <summary>What layers' inputs are projected by: what is left of the embedding where its tables lie in blocks.</summary>
+    public static ParameterLayout InputProjection(ModelConfig model) =>
+        Of([Embedding(model)[WeightName.LayerInputProjection].Spec, Embedding(model)[WeightName.LayerInputNorm].Spec]);
 
     /// <summary>The final norm alone: what is left of the head where its matrix lies in blocks.</summary>
     public static ParameterLayout HeadNorm(ModelConfig model) => Of([.. DecoderVocabulary.FinalNorm(model)]);

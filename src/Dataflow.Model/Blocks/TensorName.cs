@@ -299,8 +299,6 @@ public enum TensorName
     LayerInputRstd,
     /// <summary>[T x layers, P] the same normed, where the roots alone are wanted.</summary>
     LayerInputNormed,
-    /// <summary>[T, D] the embedding, made again.</summary>
-    Embedded,
     /// <summary>[T, layers x P] gradient of <see cref="LayerInputs"/>, to which each layer adds its columns.</summary>
     GradLayerInputs,
     /// <summary>[T x layers, P] the same, a row for each layer of a token.</summary>

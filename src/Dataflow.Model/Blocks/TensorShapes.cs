@@ -64,7 +64,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 or TensorName.UnscaledAttentionOut or TensorName.UnscaledDown or TensorName.Unused => Rows(a, d),
             TensorName.RouterInput or TensorName.ExpertInput or TensorName.DenseProjection or TensorName.ExpertSum
                 or TensorName.GradBranch => Rows(a, d),
-            TensorName.Embedded or TensorName.BeforeInput or TensorName.InputProjection => Rows(a, d),
+            TensorName.BeforeInput or TensorName.InputProjection => Rows(a, d),
             TensorName.LayerInputs => Tokens(Roles.LayerInputs, a, model.LayerInputsDim),
             TensorName.LayerInputRows => LayerRows(Roles.LayerInputs, a, model.LayerInputDim),
             TensorName.LayerInputRstd => LayerRows(Roles.Scratch, DType.Float32, Statistics),

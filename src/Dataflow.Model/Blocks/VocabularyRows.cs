@@ -17,6 +17,18 @@ public readonly record struct VocabularyRows(int VocabSize, int Wanted)
             ? VocabSize
             : Math.Min(VocabSize, checked((((VocabSize + Wanted - 1) / Wanted) + RowAlignment - 1) / RowAlignment * RowAlignment));
 
+    /// <summary>
+    /// How the same rows of another table are cut, so that its blocks are about as large: of wider rows they have fewer, but no block has
+    /// fewer than the alignment.
+    /// </summary>
+    /// <param name="width">Elements of a row here.</param>
+    /// <param name="other">Elements of a row there.</param>
+    public VocabularyRows OfWidth(int width, int other)
+    {
+        long rows = Math.Max(1, (long)PerBlock * width / other / RowAlignment) * RowAlignment;
+        return new VocabularyRows(VocabSize, Wanted == 1 ? 1 : (int)((VocabSize + rows - 1) / rows));
+    }
+
     /// <summary>Blocks there are: fewer than asked for where rounding up leaves nothing for the last ones.</summary>
     public int Count => (VocabSize + PerBlock - 1) / PerBlock;
 

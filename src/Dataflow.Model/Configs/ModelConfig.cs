@@ -145,7 +145,7 @@ public sealed partial record ModelConfig
     public double? LogitSoftcap { get; init; }
 
     /// <summary>Embedding and head may be computed by blocks of their rows: not where something else lies along them.</summary>
-    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head) && LearnedPositions is null && LayerInputDim == 0 && !HasEndsApart;
+    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head) && LearnedPositions is null && !HasEndsApart;
 
     /// <summary>Something of embedding and head is an object apart, trained where the rest is not, or the other way round.</summary>
     private bool HasEndsApart => Adapter is not null && DecoderVocabulary.Head(this)[^1].Group > 0;

@@ -261,7 +261,9 @@ public sealed record Optimizer
     /// <summary>Whether the embedding and the head of a model may be cut in blocks of their rows.</summary>
     public bool MayCutVocabulary(ModelConfig model) =>
         model.MayCutVocabulary
-        && (Special?.Rule != UpdateRule.AdamW8Bit || model.ModelDim * VocabularyRows.RowAlignment % DynamicMap.BlockElements == 0);
+        && (Special?.Rule != UpdateRule.AdamW8Bit
+            || (model.ModelDim * VocabularyRows.RowAlignment % DynamicMap.BlockElements == 0
+                && model.LayerInputsDim * VocabularyRows.RowAlignment % DynamicMap.BlockElements == 0));
 
     /// <summary>The rule of tensors that are updated otherwise than by <see cref="Rule"/>; null: none.</summary>
     public UpdateRule? SpecialRule => Special?.Rule;

@@ -273,8 +273,7 @@ public static class GeometryRule
             {
                 throw new UserErrorException(
                     $"--vocabulary-blocks is {pinned}, and the vocabulary of {request.Model.Name} is not cut (its head has a bias, or its "
-                        + $"positions are learned, or layers have embeddings of their own, or {request.Optimizer} has blocks that lie over "
-                        + "two of its rows); give 1"
+                        + $"positions are learned, or {request.Optimizer} has blocks that lie over two of its rows); give 1"
                 );
             }
 

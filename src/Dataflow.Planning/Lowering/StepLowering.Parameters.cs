@@ -18,7 +18,7 @@ internal sealed partial class StepLowering
             Update(ParameterOwner.Apart);
         }
 
-        foreach (var b in model.TrainsEmbedding ? TableBlocks.Reverse() : [])
+        foreach (var b in model.TrainsEmbedding ? programs.EmbeddingBlocks : [])
         {
             Update(ParameterOwner.Embedding(b));
         }

@@ -6,7 +6,8 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// Embedding and head. Blocks outside, chunks inside, so that a block comes once a pass; every pass over the blocks begins with the one
-/// that the pass before ended with: embedding down, loss up, head's backward down, embedding's backward up.
+/// that the pass before ended with: embedding down, loss up, head's backward down, embedding's backward up. What layers take of tokens
+/// besides the stream comes after the embedding, and before it on the way back.
 /// </summary>
 internal sealed partial class StepLowering
 {
@@ -17,25 +18,32 @@ internal sealed partial class StepLowering
     private void Embed(Round r)
     {
         // The first one writes every row of the chunk, the others those of their ids.
-        var mode = AccessMode.Write;
-        foreach (var b in TableBlocks.Reverse())
+        AccessMode mode = AccessMode.Write, ofInputs = AccessMode.Write;
+        foreach (var b in programs.EmbeddingBlocks)
         {
+            var program = programs.Embed(b);
             foreach (var c in Chunks)
             {
                 AddBlock(OpKind.Embed, b, c, r,
                 [
                     table.Table(c, r),
                     table.VocabularyWeights(Roles.Weights, ParameterOwner.Embedding(b), AccessMode.Read),
-                    .. Apart(programs.Embed(b), firstOfStep: false),
-                    table.Stream(Roles.Output, new Layer(0), c, r, mode),
-                    table.LayerInputs(programs.Embed(b), c, r, AccessMode.Write),
-                    table.Scratch(programs.Embed(b).ScratchLength, AccessMode.Write),
+                    .. Apart(program, firstOfStep: false),
+                    Embedded(program, c, r),
+                    Names(program, Roles.Output) ? table.Stream(Roles.Output, new Layer(0), c, r, mode) : default,
+                    table.LayerInputs(program, c, r, ofInputs),
+                    table.Scratch(program.ScratchLength, AccessMode.Write),
                 ]);
             }
 
             mode = AccessMode.ReadWrite;
+            ofInputs = Names(program, Roles.LayerInputs) ? AccessMode.ReadWrite : ofInputs;
         }
     }
+
+    /// <summary>The embedded tokens, where a program reads them.</summary>
+    private Use Embedded(BlockProgram program, Chunk c, Round r) =>
+        Names(program, Roles.Input) ? table.Stream(Roles.Input, new Layer(0), c, r, AccessMode.Read) : default;
 
     private void EmbedBackward(Round r, bool last)
     {
@@ -44,10 +52,10 @@ internal sealed partial class StepLowering
             return;
         }
 
-        foreach (var b in TableBlocks)
+        foreach (var b in programs.EmbeddingBlocks.Reverse())
         {
-            var owner = ParameterOwner.Embedding(b);
-            if (r.Index == 0 && !model.TiedEmbedding && model.TrainsEmbedding)
+            var (owner, program) = (ParameterOwner.Embedding(b), programs.EmbedBackward(b));
+            if (r.Index == 0 && !programs.BeginsInHead(b) && model.TrainsEmbedding)
             {
                 AddBlock(OpKind.Zero, b, null, r, [table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Write)]);
             }
@@ -61,13 +69,16 @@ internal sealed partial class StepLowering
                     r,
                     [
                         table.Table(c, r),
-                        .. WeightsOfLayerInputs(owner),
-                        table.GradStream(c, r, model.LayerInputDim > 0 ? AccessMode.ReadWrite : AccessMode.Read),
+                        Names(program, Roles.Weights) ? table.VocabularyWeights(Roles.Weights, owner, AccessMode.Read) : default,
+                        Embedded(program, c, r),
+                        Names(program, Roles.GradStream)
+                            ? table.GradStream(c, r, Names(program, Roles.Input) ? AccessMode.ReadWrite : AccessMode.Read)
+                            : default,
                         EndGradients(Roles.Gradients, owner, AccessMode.ReadWrite),
-                        table.LayerInputs(programs.EmbedBackward(b), c, r, AccessMode.Write),
-                        table.GradLayerInputs(programs.EmbedBackward(b), c, r, AccessMode.ReadWrite),
-                        .. Apart(programs.EmbedBackward(b), firstOfStep: false),
-                        table.Scratch(programs.EmbedBackward(b).ScratchLength, AccessMode.Write),
+                        table.LayerInputs(program, c, r, AccessMode.Write),
+                        table.GradLayerInputs(program, c, r, Names(program, Roles.Input) ? AccessMode.ReadWrite : AccessMode.Read),
+                        .. Apart(program, firstOfStep: false),
+                        table.Scratch(program.ScratchLength, AccessMode.Write),
                     ]
                 );
             }
@@ -83,10 +94,6 @@ internal sealed partial class StepLowering
             GradientIsFinal(last, ParameterOwner.Apart);
         }
     }
-
-    /// <summary>What layers took of tokens is made again of the embedding.</summary>
-    private ImmutableArray<Use> WeightsOfLayerInputs(ParameterOwner table) =>
-        model.LayerInputDim > 0 ? [this.table.VocabularyWeights(Roles.Weights, table, AccessMode.Read)] : [];
 
     private bool ApartIsTrained => programs.ApartLayout is { IsTrained: true };
 

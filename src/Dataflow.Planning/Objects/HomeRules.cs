@@ -194,7 +194,9 @@ internal static class HomeRules
     private static int StreamsKept(SizedResidency m, int slots)
     {
         // Blocks of the vocabulary pass the chunks of the first and the last layer again and again: fewer slots than chunks keep none.
-        bool again = m.Sizes.IsCut && (m.Programs.Vocabulary.Count > 1 || m.Sizes.Kind.HasBackward());
+        // So does what layers take of tokens, on the way back.
+        bool again = (m.Sizes.IsCut && (m.Programs.Vocabulary.Count > 1 || m.Sizes.Kind.HasBackward()))
+            || (m.Model is { LayerInputDim: > 0, HasEmbedBackward: true } && m.Sizes.Kind.HasBackward());
         return slots > m.Chunks ? slots
             : m.Sizes.GroupsPerRound == 1 && (slots == m.Chunks || !again) ? slots - 1
             : 0;

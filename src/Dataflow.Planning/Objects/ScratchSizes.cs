@@ -63,18 +63,21 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs, By
         return size;
     }
 
+    private Bytes MostOfEmbedding(Func<VocabularyBlock?, BlockProgram> of) =>
+        programs.EmbeddingBlocks.Select(b => of(b).ScratchLength).Aggregate(Bytes.Max);
+
     /// <summary>Of the head, of the embedding with its adapter, and of norms.</summary>
     private Bytes Head()
     {
         var first = new VocabularyBlock(0);
         VocabularyBlock? block = programs.Vocabulary.AreCut ? first : null;
-        var ofEmbedding = programs.Embed(block).ScratchLength;
+        var ofEmbedding = MostOfEmbedding(programs.Embed);
         if (workload.Kind == WorkloadKind.Generation)
         {
             return Bytes.Max(ofEmbedding, programs.Logits(block).ScratchLength);
         }
 
-        ofEmbedding = workload.Kind.HasBackward() ? Bytes.Max(ofEmbedding, programs.EmbedBackward(block).ScratchLength) : ofEmbedding;
+        ofEmbedding = workload.Kind.HasBackward() ? Bytes.Max(ofEmbedding, MostOfEmbedding(programs.EmbedBackward)) : ofEmbedding;
 
         var size = programs.Vocabulary.AreCut
             ? Bytes.Max(programs.HeadLoss(first).ScratchLength, programs.HeadBackward(first).ScratchLength)

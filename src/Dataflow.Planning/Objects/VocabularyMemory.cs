@@ -21,7 +21,7 @@ internal static class VocabularyMemory
     /// <summary>Length of the slots in which tables and the head's matrix, or their blocks, take turns.</summary>
     public static Bytes SlotLength(MemorySizes w, DType type)
     {
-        var table = w.Programs.EmbeddingLayouts[0].Size(type);
+        var table = LargestTable(w, type);
         return HeadIsApart(w) ? table : Bytes.Max(table, w.Programs.HeadLayout.Size(type));
     }
 
@@ -29,13 +29,16 @@ internal static class VocabularyMemory
     public static Bytes GradientSlotLength(MemorySizes w)
     {
         var type = w.Workload.Recipe.Gradients;
-        var table = TrainedBlocks(w) > 0 ? w.Programs.EmbeddingLayouts[0].Size(type) : Bytes.Zero;
+        var table = TrainedBlocks(w) > 0 ? LargestTable(w, type) : Bytes.Zero;
         return HeadIsApart(w) ? table
             : Bytes.Max(
                 w.Workload.Model.TrainsEmbedding ? table : Bytes.Zero,
                 w.Workload.Model.TrainsHead ? w.Programs.HeadLayout.Size(type) : Bytes.Zero
             );
     }
+
+    private static Bytes LargestTable(MemorySizes w, DType type) =>
+        w.Programs.EmbeddingLayouts.Select(layout => layout.Size(type)).Aggregate(Bytes.Max);
 
     /// <summary>How many of these slots there are for parameters.</summary>
     public static int WeightSlots(SizedResidency m) =>
@@ -103,7 +106,13 @@ internal static class VocabularyMemory
             return Trained(m, Blocks);
         }
 
-        int count = programs.EmbeddingLayouts.Length;
+        int count = programs.EmbeddingLayouts.Length, ofTable = programs.Vocabulary.Count;
+        if (count > ofTable)
+        {
+            // What layers take of tokens comes in between, each block of it done with before the next where gradients are used at once.
+            return m.Sizes.UsesGradientsAtOnce ? TableBlocks(programs, type, 0, ofTable) : Blocks(programs, type);
+        }
+
         if (m.Sizes.IsTied)
         {
             // Down in the head and up in the embedding: at each turn the last ones stay.

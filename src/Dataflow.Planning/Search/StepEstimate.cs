@@ -372,8 +372,8 @@ internal sealed class StepEstimate
     private double Ends()
     {
         double All(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * p.TimesOf(c, geometry));
-        var blocks = programs.Vocabulary.AreCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
-        double sum = blocks.Sum(b => All(programs.Embed(b)) + (workload.Model.TrainsEmbedding ? All(programs.EmbedBackward(b)) : 0));
+        bool trains = workload.Model.TrainsEmbedding;
+        double sum = programs.EmbeddingBlocks.Sum(b => All(programs.Embed(b)) + (trains ? All(programs.EmbedBackward(b)) : 0));
         sum += programs.Vocabulary.AreCut
             ? programs.Vocabulary.Blocks.Sum(b => All(programs.HeadLoss(b)) + All(programs.HeadBackward(b)))
             : All(programs.Head());
@@ -390,7 +390,9 @@ internal sealed class StepEstimate
 
         double rows = 2.0 * workload.Model.VocabSize * workload.Model.ModelDim;
         double passes = programs.Vocabulary.AreCut ? 1.5 : 1;
+        double inputs = programs.Vocabulary.AreCut ? (double)workload.Model.VocabSize * workload.Model.LayerInputsDim : 0;
         double matrices = (workload.Model.TrainsEmbedding ? 0.5 : 0) + (workload.Model.Trains(workload.Model.HeadMatrix) ? 0.5 : 0);
-        return (passes * rows * workload.Recipe.Parameters.Size(), matrices * rows * workload.Recipe.Gradients.Size());
+        double gradients = (matrices * rows) + (workload.Model.TrainsEmbedding ? inputs : 0);
+        return (((passes * rows) + inputs) * workload.Recipe.Parameters.Size(), gradients * workload.Recipe.Gradients.Size());
     }
 }

@@ -86,7 +86,8 @@ public readonly record struct EmbeddingBackwardArguments : IKernelArguments
 }
 
 /// <summary>
-/// As the forward of the whole, of the rows of x whose ids lie in a block of the table; the others become zero, or stay as they are.
+/// As the forward of the whole, of the rows of x whose ids lie in a block of the table; the others become zero, or stay as they are. What
+/// is added to x leaves the others alone.
 /// </summary>
 public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
 {
@@ -105,6 +106,9 @@ public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
     /// <summary>Whether rows of other blocks become zero.</summary>
     public required bool ZeroOthers { get; init; }
 
+    /// <summary>Whether rows are added to x.</summary>
+    public bool Adds { get; init; }
+
     /// <summary>What rows are multiplied by.</summary>
     public required float Scale { get; init; }
 
@@ -116,8 +120,9 @@ public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
             Block = at.Tensor(call.Table),
             FirstId = at.FirstId,
             X = at.Tensor(call.X),
-            ZeroOthers = !at.Accumulates(call.X),
+            ZeroOthers = !call.Adds && !at.Accumulates(call.X),
             Scale = call.Scale,
+            Adds = call.Adds,
         };
 
     /// <inheritdoc/>

@@ -118,26 +118,6 @@ internal sealed partial class CanonicalStep
         Visit(new OpIdentity(OpKind.Head, null, b, c, r));
     }
 
-    /// <summary>What layers take of a chunk's tokens, and its gradient, where a program names them.</summary>
-    private void LayerInputs(BlockProgram program, Chunk c, Round r, AccessMode mode)
-    {
-        long length = programs.LayerInputsSize.Value;
-        if (length == 0)
-        {
-            return;
-        }
-
-        if (Uses(program, Roles.LayerInputs))
-        {
-            Add(Roles.LayerInputs, new ObjectId(ObjectFamily.LayerInputs) { Chunk = c, Round = r }, 0, length, mode);
-        }
-
-        if (Uses(program, Roles.GradLayerInputs))
-        {
-            Accumulate(Roles.GradLayerInputs, new ObjectId(ObjectFamily.GradLayerInputs) { Chunk = c, Round = r }, 0, length);
-        }
-    }
-
     /// <summary>What of embedding and head lies apart, where a program names it.</summary>
     private void Apart(BlockProgram program)
     {

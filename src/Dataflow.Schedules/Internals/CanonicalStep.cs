@@ -50,7 +50,7 @@ internal sealed partial class CanonicalStep(
     /// <summary>All parameter objects and their layouts; those that are trained are in the order of their sums of squares.</summary>
     public IEnumerable<(ParameterOwner Owner, ParameterLayout Layout)> Owners =>
         [
-            .. TableBlocks.Select(b => (ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0])),
+            .. programs.EmbeddingLayouts.Select((layout, b) => (OfEmbedding(b), layout)),
             .. model.Layers.SelectMany(l => programs[l].Parts.Select((layout, p) => (new ParameterOwner(l, Part: p), layout))),
             (ParameterOwner.Head, programs.HeadLayout),
             .. programs.HeadBlockLayouts.Select((layout, b) => (ParameterOwner.HeadBlock(new VocabularyBlock(b)), layout)),
@@ -58,6 +58,8 @@ internal sealed partial class CanonicalStep(
         ];
 
     private bool IsCut => programs.Vocabulary.AreCut;
+
+    private ParameterOwner OfEmbedding(int block) => ParameterOwner.Embedding(IsCut ? new VocabularyBlock(block) : null);
 
     private IEnumerable<VocabularyBlock?> TableBlocks => IsCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
 
@@ -106,23 +108,6 @@ internal sealed partial class CanonicalStep(
         workload.Kind.HasBackward() && l.Index < model.LayersWithoutBackward ? SaveSet.None
         : workload.Kind.HasBackward() && model.KindOf(l).KeepsKv ? savedBy(l, c, r) | SaveSet.Kv
         : savedBy(l, c, r);
-
-    private void Embed(Round r)
-    {
-        foreach (var b in TableBlocks.Reverse())
-        {
-            foreach (var c in Chunks)
-            {
-                Table(c, r);
-                Weights(Roles.Weights, ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
-                Apart(programs.Embed(b));
-                Accumulate(Roles.Output, Stream(0, c, r), 0, programs.StreamSize.Value);
-                LayerInputs(programs.Embed(b), c, r, AccessMode.Write);
-                Scratch(programs.Embed(b).ScratchLength, AccessMode.Write);
-                Visit(new OpIdentity(OpKind.Embed, null, b, c, r));
-            }
-        }
-    }
 
     private void Forward(Layer l, Chunk c, Round r)
     {
@@ -239,37 +224,6 @@ internal sealed partial class CanonicalStep(
         Add(Roles.Kv, window, first, programs[l].KvPieceSize.Value, AccessMode.Write);
         Scratch(programs[l].RecomputeKv().ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = SaveSet.Kv }, savedBy(l, c, r));
-    }
-
-    private void EmbedBackward(Round r)
-    {
-        foreach (var b in TableBlocks)
-        {
-            long size = GradientsOf(programs.EmbeddingLayouts[b?.Index ?? 0]);
-            if (r.Index == 0 && !model.TiedEmbedding && model.TrainsEmbedding)
-            {
-                Accumulate(Roles.Gradients, Gradients(ParameterOwner.Embedding(b)), 0, size);
-                Visit(new OpIdentity(OpKind.Zero, null, b, null, r));
-            }
-
-            foreach (var c in geometry.BackwardOrder())
-            {
-                Table(c, r);
-                bool inputs = model.LayerInputDim > 0;
-                if (inputs)
-                {
-                    Weights(Roles.Weights, ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
-                }
-
-                var stream = inputs ? AccessMode.ReadWrite : AccessMode.Read;
-                Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, stream);
-                Accumulate(Roles.Gradients, Gradients(ParameterOwner.Embedding(b)), 0, size);
-                LayerInputs(programs.EmbedBackward(b), c, r, AccessMode.Write);
-                Apart(programs.EmbedBackward(b));
-                Scratch(programs.EmbedBackward(b).ScratchLength, AccessMode.Write);
-                Visit(new OpIdentity(OpKind.EmbedBackward, null, b, c, r));
-            }
-        }
     }
 
     /// <summary>Norms of all gradients, if they are clipped, then the updates: each gradient is final by now.</summary>

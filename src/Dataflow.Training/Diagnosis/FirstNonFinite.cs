@@ -153,7 +153,7 @@ internal sealed class FirstNonFinite(ModelConfig model)
     private string NameOf(in CompletedCall call, Operand operand, long element)
     {
         var (op, weight) = (call.Op, operand.Tensor == TensorName.HeadBias ? WeightName.HeadBias : operand.Weight);
-        bool isCut = weight is WeightName.EmbeddingTable or WeightName.HeadMatrix && call.Operands.HasBlock;
+        bool isCut = weight is WeightName.EmbeddingTable or WeightName.HeadMatrix or WeightName.LayerInputTable && call.Operands.HasBlock;
         var place = call.Operands.Place(operand);
         long ofWhole = element + (isCut ? call.Operands.FirstId * place.Columns : place.Rows * place.Columns * operand.Part);
         var bindings = WeightNames

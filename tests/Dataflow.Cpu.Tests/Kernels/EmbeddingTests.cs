@@ -118,16 +118,21 @@ public sealed unsafe class EmbeddingTests : KernelTest
         Tensor cut = Own(dTable.Copy());
         var (whole, x) = (New(Ids.Length, 37, DType.BFloat16), New(Ids.Length, 37, DType.BFloat16).Poison());
         int* order = Table([.. Enumerable.Range(0, Ids.Length).OrderBy(t => Ids[t])]);
+        Tensor sum = New(Ids.Length, 37, DType.BFloat16).Random(4);
+        Tensor added = Own(sum.Copy());
         Embedding.Forward(Team(), Table(Ids), table.M, whole.M);
+        Embedding.Forward(Team(), Table(Ids), table.M, sum.M, 1.5f, adds: true);
         Embedding.Backward(Team(), Table(Ids), order, Ids.Length, dx.M, dTable.M);
         for (int first = 0; first < 11; first += block)
         {
             int rows = Math.Min(block, 11 - first);
             Embedding.ForwardBlock(Team(), Table(Ids), table.M.RowRange(first, rows), first, x.M, zeroOthers: first == 0);
+            Embedding.ForwardBlock(Team(), Table(Ids), table.M.RowRange(first, rows), first, added.M, zeroOthers: false, 1.5f, adds: true);
             Embedding.BackwardBlock(Team(), Table(Ids), order, Ids.Length, first, dx.M, cut.M.RowRange(first, rows));
         }
 
         x.AssertSameBits(whole);
+        added.AssertSameBits(sum);
         cut.AssertSameBits(dTable);
     }
 

@@ -33,7 +33,8 @@ template <typename T> void check_forward(int rows, int columns, float scale = 1)
     check_same(x.host(), expected, "gathered rows of " + std::to_string(columns));
 }
 
-template <typename T> void check_add(int rows, int columns, float scale)
+// Of the whole table, or of its blocks one after the other.
+template <typename T> void check_add(int rows, int columns, float scale, const std::vector<int>& starts = {})
 {
     Numbers numbers(columns + rows);
     const int table_rows = 30;
@@ -52,9 +53,23 @@ template <typename T> void check_add(int rows, int columns, float scale)
     }
 
     Array<int> device_ids(ids);
-    kernel("embedding", std::string("embedding_add_") + Type<T>::Name + any_rows<T>(columns)).run({static_cast<uint32_t>(rows)},
-        {block_for(divided_up(columns / pack_of<T>(columns), 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(),
-        scale, columns);
+    const uint32_t threads = block_for(divided_up(columns / pack_of<T>(columns), 2), 32, 512);
+    const std::string suffix = Type<T>::Name + any_rows<T>(columns);
+    if (starts.empty())
+    {
+        kernel("embedding", "embedding_add_" + suffix).run({static_cast<uint32_t>(rows)}, {threads}, 0, device_ids.device(),
+            device_table.device(), x.device(), scale, columns);
+    }
+
+    for (size_t b = 0; b < starts.size(); b++)
+    {
+        const int first = starts[b], end = b + 1 < starts.size() ? starts[b + 1] : table_rows;
+        Array<T> block(
+            std::vector<T>(table.begin() + static_cast<long>(first) * columns, table.begin() + static_cast<long>(end) * columns));
+        kernel("embedding", "embedding_block_add_" + suffix).run({static_cast<uint32_t>(rows)}, {threads}, 0, device_ids.device(),
+            block.device(), x.device(), scale, first, end - first, columns);
+    }
+
     check_same(x.host(), expected, "added rows of " + std::to_string(columns));
 }
 
@@ -189,6 +204,8 @@ TEST(EmbeddingAddsRowsToThoseThatAreThere)
         check_add<float>(7, columns, 1);
         check_add<Bf16>(7, columns, 1);
         check_add<Bf16>(3, columns, 0.3f);
+        check_add<float>(7, columns, 1.5f, {0, 11});
+        check_add<Bf16>(9, columns, 0.3f, {0, 1, 29});
     }
 }
 
