@@ -51,4 +51,17 @@ public sealed class ElementConversionTests
         ElementConversion.Convert(MemoryMarshal.AsBytes(narrow.AsSpan()), StoredType.BF16, wide, DType.Float32);
         Assert.Equal(narrow.Select(n => (uint)n << 16), MemoryMarshal.Cast<byte, uint>(wide).ToArray());
     }
+
+    [Fact]
+    public void Numbers_that_did_not_move_are_those_before()
+    {
+        // Of fp32 numbers kept in bf16 every third was moved; zeros of either sign are equal, and a NaN equals nothing.
+        float[] before = [.. Enumerable.Range(0, 1001).Select(i => 1 + (i * 1.2345e-4f)), 0f, -0f, float.NaN, float.PositiveInfinity];
+        float[] rounded = [.. before.Select(b => ElementConversion.FromBFloat16(ElementConversion.ToBFloat16(b)))];
+        float[] now = [.. rounded.Select((r, i) => i % 3 == 0 ? r + 1 : r == 0 ? -r : r)];
+        float[] wanted = [.. now.Select((n, i) => n == rounded[i] ? before[i] : n)];
+        ElementConversion.KeepUnmoved(now, before);
+        Assert.Equal(wanted.Select(BitConverter.SingleToUInt32Bits), now.Select(BitConverter.SingleToUInt32Bits));
+        Assert.Equal(before[1], now[1]);
+    }
 }

@@ -118,6 +118,23 @@ internal static class ElementConversion
         Narrow(source, MemoryMarshal.Cast<byte, ushort>(destination)[..source.Length]);
     }
 
+    /// <summary>Of numbers kept in bf16: what is still what the number before rounds to was not moved, and is the one before.</summary>
+    public static void KeepUnmoved(Span<float> now, ReadOnlySpan<float> before)
+    {
+        int lanes = Vector<float>.Count, i = 0;
+        for (; i + lanes <= now.Length; i += lanes)
+        {
+            var (moved, from) = (new Vector<float>(now[i..]), new Vector<float>(before[i..]));
+            var rounded = Vector.AsVectorSingle(Vector.ShiftLeft(Rounded(from), 16));
+            Vector.ConditionalSelect(Vector.Equals(moved, rounded), from, moved).CopyTo(now[i..]);
+        }
+
+        for (; i < now.Length; i++)
+        {
+            now[i] = now[i] == FromBFloat16(ToBFloat16(before[i])) ? before[i] : now[i];
+        }
+    }
+
     private static void ThroughFloats(ReadOnlySpan<byte> source, StoredType from, Span<byte> destination, DType to)
     {
         Span<float> values = stackalloc float[PieceElements];

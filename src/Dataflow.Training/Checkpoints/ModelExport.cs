@@ -128,7 +128,10 @@ public static class ModelExport
                         if (tensor.Source is { } source)
                         {
                             source.ReadElements(done, MemoryMarshal.AsBytes(before.AsSpan(0, some)), DType.Float32);
-                            KeepUnmoved(now.AsSpan(0, some), before.AsSpan(0, some), own);
+                            if (own == DType.BFloat16)
+                            {
+                                ElementConversion.KeepUnmoved(now.AsSpan(0, some), before.AsSpan(0, some));
+                            }
                         }
 
                         ElementConversion.FromFloats(now.AsSpan(0, some), piece, tensor.Type);
@@ -161,18 +164,6 @@ public static class ModelExport
         else
         {
             tensor.Source.ReadElements(first, piece, DType.BFloat16);
-        }
-    }
-
-    /// <summary>What is still what the source's value rounds to was not moved, and is the source's.</summary>
-    private static void KeepUnmoved(Span<float> now, ReadOnlySpan<float> before, DType own)
-    {
-        for (int i = 0; own == DType.BFloat16 && i < now.Length; i++)
-        {
-            if (now[i] == ElementConversion.FromBFloat16(ElementConversion.ToBFloat16(before[i])))
-            {
-                now[i] = before[i];
-            }
         }
     }
 
