@@ -11,17 +11,20 @@ namespace Dataflow.Benchmarks;
 
 /// <summary>
 /// Runs suites by name: planning, simulation, kernels, rates, products, experts, costs, prediction, step, peers, peers-one-thread,
-/// tokenizer, generation. What is not an option of this program goes to BenchmarkDotNet.
+/// tokenizer, files, generation. What is not an option of this program goes to BenchmarkDotNet.
 /// </summary>
 internal static class Suites
 {
     private const string OptimizerRuns = "artifacts/optimizers";
     private const string Usage =
         "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [rates] [products] [experts] [costs] [prediction] [step] [peers] "
-            + "[peers-one-thread] [tokenizer] [generation] [optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as "
+            + "[peers-one-thread] [tokenizer] [files] [generation] [optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as "
             + "--filter '*Waits*']";
     private static readonly string[] All =
-        ["planning", "simulation", "kernels", "rates", "products", "experts", "costs", "prediction", "step", "peers", OneThread, "tokenizer"];
+    [
+        "planning", "simulation", "kernels", "rates", "products", "experts", "costs", "prediction", "step", "peers", OneThread, "tokenizer",
+        "files",
+    ];
 
     private const string OneThread = "peers-one-thread";
 
@@ -75,15 +78,14 @@ internal static class Suites
                 "peers" => PeerComparison.OnAllCores(),
                 OneThread => PeerComparison.OnOneThread(),
                 "tokenizer" => TokenizerComparison.Measure(),
+                "files" => FileSpeeds.Measure(),
                 Generation => GenerationComparison.Measure(),
                 Optimizers => OptimizerCurves.Of(OptimizerRuns),
                 "simulation" => SimulationBenchmarks.Result(Measure(typeof(SimulationBenchmarks), patient, rest)),
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name is "products" or "experts" or "rates" or "costs" or "prediction" or "step" or "peers" or OneThread
-                or "tokenizer"
-                or Generation or Optimizers
+            string how = name is not ("planning" or "simulation" or "kernels")
                 ? result.How
                 : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} "
                     + $"job in one process.";
