@@ -126,7 +126,7 @@ soak: build ## run in full what the tests run a sample of: kills, mutations, fli
 	@bash tests/soak.sh $(ONLY)
 
 bench: build ## measure planning, simulation, kernels, what planning costs, predictions, TorchSharp and the Rust tokenizers beside; writes bench/results
-	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction peers tokenizer files --out $(RESULTS)
+	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels rates costs prediction step peers peers-one-thread tokenizer files --out $(RESULTS)
 
 check-optimizers: build text ## train micro for 1,000 steps with each optimizer and recipe; two hours; writes bench/results
 	@sh bench/optimizers.sh $(TEXT) artifacts/optimizers

@@ -138,7 +138,8 @@ public sealed class GemmTests : KernelTest
     public void Products_of_bf16_at_odd_sizes_and_places_have_the_bits_of_the_managed_kernel()
     {
         int seed = 0;
-        foreach (var (m, n, k) in new[] { (1, 33, 1), (21, 1, 2), (25, 31, 3), (37, 65, 33), (193, 70, 255), (24, 1030, 513), (13, 50, 1027) })
+        (int, int, int)[] shapes = [(1, 33, 1), (21, 1, 2), (25, 31, 3), (37, 65, 33), (193, 70, 255), (24, 1030, 513), (13, 50, 1027)];
+        foreach (var (m, n, k) in shapes)
         {
             foreach (Transpose ta in Enum.GetValues<Transpose>())
             {
