@@ -96,24 +96,29 @@ EXPORT int dataflowCpuInstructions(void)
         return found;
     }
 
-    // -1 in the first word; in the second, 1 in the upper half and 2^-24 in the lower: 2^-24 is lost beside -1, and stays after 1.
-    const uint32_t one = 0x3f80, minus_one = 0xbf80, small = 0x3380;
-    uint32_t a[2 * rows], b[2 * columns];
-    float tile[rows * columns], panel_a[2 * rows], panel_b[2 * columns];
-    for (int i = 0; i < 2 * rows; i++) {
-        a[i] = i < rows ? minus_one << 16 : one << 16 | small;
-    }
+    // The first word's upper half, then the second's halves. 2^-25 is lost beside -1 and stays beside 0, if the upper half comes first; twice
+    // 2^-24 is lost beside 1, if each half is rounded.
+    const uint32_t one = 0x3f80, minus_one = 0xbf80, less = 0x3380, least = 0x3300;
+    const struct { uint32_t first, second; float sum; } cases[] = {
+        {minus_one << 16, one << 16 | least, 0x1p-25f}, {one << 16, less << 16 | less, 1}};
+    for (auto& one_case : cases) {
+        uint32_t a[2 * rows], b[2 * columns];
+        float tile[rows * columns], panel_a[2 * rows], panel_b[2 * columns];
+        for (int i = 0; i < 2 * rows; i++) {
+            a[i] = i < rows ? one_case.first : one_case.second;
+        }
 
-    for (int j = 0; j < 2 * columns; j++) {
-        b[j] = one << 16 | one;
-    }
+        for (uint32_t& word : b) {
+            word = one << 16 | one;
+        }
 
-    __builtin_memcpy(panel_a, a, sizeof a);
-    __builtin_memcpy(panel_b, b, sizeof b);
-    dataflowCpuPairs(2, 2, panel_a, panel_b, tile, 0);
-    for (float sum : tile) {
-        if (sum != 0x1p-24f) {
-            return singles;
+        __builtin_memcpy(panel_a, a, sizeof a);
+        __builtin_memcpy(panel_b, b, sizeof b);
+        dataflowCpuPairs(2, 2, panel_a, panel_b, tile, 0);
+        for (float sum : tile) {
+            if (sum != one_case.sum) {
+                return singles;
+            }
         }
     }
 
