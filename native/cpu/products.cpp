@@ -96,8 +96,8 @@ EXPORT int dataflowCpuInstructions(void)
         return found;
     }
 
-    // The first word's upper half, then the second's halves. 2^-25 is lost beside -1 and stays beside 0, if the upper half comes first; twice
-    // 2^-24 is lost beside 1, if each half is rounded.
+    // The first word's upper half, then the second's halves. 2^-25 is lost beside -1 and stays beside 0, if the upper half comes first;
+    // twice 2^-24 is lost beside 1, if each half is rounded.
     const uint32_t one = 0x3f80, minus_one = 0xbf80, less = 0x3380, least = 0x3300;
     const struct { uint32_t first, second; float sum; } cases[] = {
         {minus_one << 16, one << 16 | least, 0x1p-25f}, {one << 16, less << 16 | less, 1}};
