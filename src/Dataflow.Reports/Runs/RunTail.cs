@@ -36,7 +36,7 @@ public sealed class RunTail
 
     /// <summary>Opens those of several folders.</summary>
     /// <param name="folders">Of runs; or such files themselves.</param>
-    /// <param name="settings">What a folder's run file says, asked for when the run begins or is gone on with; null: it is not shown.</param>
+    /// <param name="settings">What a folder's run file says, asked for when a run begins or is gone on with; null: it is not shown.</param>
     /// <exception cref="UserErrorException">One has no figures.</exception>
     public static IReadOnlyList<RunTail> OpenAll(
         IReadOnlyList<string> folders, Func<string, IReadOnlyDictionary<string, string>>? settings = null)
