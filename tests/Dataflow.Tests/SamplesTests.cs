@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Compression;
 
 namespace Dataflow.Tests;
 
@@ -8,6 +9,15 @@ public class SamplesTests
 {
     private const int MostLines = 60;
     private static readonly string s_root = Locations.Root!;
+
+    [Fact]
+    public void The_CPU_package_has_the_native_kernels_that_were_built()
+    {
+        string built = Path.Combine(s_root, "artifacts", "cpu", "libdataflow-cpu.so");
+        Assert.True(File.Exists(built), $"{built} is missing: run `make build` where g++ is");
+        using var package = ZipFile.OpenRead(Path.Combine(s_root, "artifacts", "packages", "Dataflow.Cpu.0.1.0.nupkg"));
+        Assert.Equal(new FileInfo(built).Length, package.GetEntry("runtimes/linux-x64/native/libdataflow-cpu.so")?.Length);
+    }
 
     [Theory]
     [InlineData("Train/train.cs", "step 8: loss ")]
