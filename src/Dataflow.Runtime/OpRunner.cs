@@ -303,7 +303,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 
         (string Name, long First) Uncut(DataObject item)
         {
-            if (item.Id is not { Owner: { Layer: { } layer } owner } id)
+            if (workload.Geometry.ExpertGroups is null || item.Id is not { Owner: { Layer: { } layer } owner } id)
             {
                 return (item.Name, 0);
             }

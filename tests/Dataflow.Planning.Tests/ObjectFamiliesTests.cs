@@ -41,6 +41,7 @@ public class ObjectFamiliesTests
             var taking = request with
             {
                 Model = request.Model with { LayerInputDim = 4, Frozen = null, Adapter = null },
+                Pairs = false,
             };
             Check(seed, taking, GeometryRule.Candidates(taking)[^1], seen);
         }

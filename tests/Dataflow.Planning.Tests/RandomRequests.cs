@@ -40,7 +40,7 @@ internal static class RandomRequests
 
         return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved)
         {
-            Pairs = seed % 5 == 2 && seqlen >= PairTable.LeastTokens,
+            Pairs = seed % 5 == 2 && model.LayerInputDim == 0 && seqlen >= PairTable.LeastTokens,
         };
     }
 

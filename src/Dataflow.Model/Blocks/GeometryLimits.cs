@@ -131,6 +131,8 @@ public static class GeometryLimits
                 + "config.json"
         : model.RouterZWeight > 0
             ? $"{model.Name} has a router z-loss, which is not there beside a loss of pairs; leave --router-z-loss out"
+        : model.LayerInputDim > 0
+            ? $"{model.Name} has embeddings of each layer, which are not there beside a loss of pairs; train another model"
         : model.MayCutVocabulary ? null
         : $"a loss of pairs computes the head of {model.Name} in two passes, which is not there for heads with a bias, for learned "
             + "positions, and for embeddings or heads that are adapted or trained otherwise than the rest; train another model, or "
