@@ -32,7 +32,7 @@ internal sealed class OptimizerPieces
             .. workload.Model.Layers.Reverse()
                 .SelectMany(l => programs[l].PartsAsFinal.Select(p => programs[l].Parts[p]))
                 .Where(p => p.IsTrained),
-            .. programs.EmbeddingLayouts.Where(p => p.IsTrained),
+            .. programs.EmbeddingBlocks.Reverse().Select(b => programs.EmbeddingLayouts[b?.Index ?? 0]).Where(p => p.IsTrained),
             .. withEmbedding ? apart : [],
         ];
         foreach (var layout in Order)

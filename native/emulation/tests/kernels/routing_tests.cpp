@@ -115,8 +115,8 @@ template <typename T> void check_routing(int tokens, int experts, int per_token,
     kernel("routing", "routing_place").run({groups}, {256}, 0, choices.device(), by_choice.device(), counts.device(), places.device(),
         row_tokens.device(), weights.device(), tokens, experts, per_token, group);
     kernel("routing", std::string("routing_backward_") + Type<T>::Name).run({blocks}, {256}, shared, device_logits.device(),
-        choices.device(), places.device(), device_grads.device(), device_grad_shared.device(), no_load, 0.0f, 0.0f, gradient.device(), tokens,
-        experts, per_token, gated, mode, scale);
+        choices.device(), places.device(), device_grads.device(), device_grad_shared.device(), no_load, 0.0f, 0.0f, gradient.device(),
+        tokens, experts, per_token, gated, mode, scale);
 
     const std::vector<int> chosen = choices.host(), at = places.host(), of = row_tokens.host(), begin = first.host();
     const std::vector<float> got = weights.host(), gate = gated != 0 ? shared_weights.host() : std::vector<float>();
