@@ -122,7 +122,7 @@ public static class Planner
             ? plan
             : throw new InvalidOperationException(
                 $"the plan takes {string.Join(" and ", schedule.Arenas.Select(a => $"{a.Length} of {a.Name}"))} memory, more than its "
-                    + $"footprint said, {budget.Device} and {budget.Host}: {residency} {workload.Geometry} {workload.Kind} {workload.Model}"
+                    + $"footprint said, {budget.Device} and {budget.Host}: {residency} {workload.Geometry} {workload.Kind}"
             );
     }
 

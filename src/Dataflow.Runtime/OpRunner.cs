@@ -292,18 +292,21 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// </summary>
     private static Dictionary<int, (int Number, long FirstElement)> NumberParameters(Schedule schedule, Workload workload)
     {
-        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        // Where experts are not cut, no program need be known.
+        var programs = workload.Geometry.ExpertGroups is null
+            ? null
+            : new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         var numbered = schedule
             .Objects.Select((o, id) => (Object: o, Id: id))
             .Where(o => o.Object.Family == ObjectFamily.Weights)
             .Select(o => (o.Id, Whole: Uncut(o.Object)))
             .ToList();
         string[] names = [.. numbered.Select(o => o.Whole.Name).Distinct().Order(StringComparer.Ordinal)];
-        return numbered.ToDictionary(o => o.Id, o => (Array.IndexOf(names, o.Whole.Name), o.Whole.First));
+        return numbered.ToDictionary(o => o.Id, o => (Array.BinarySearch(names, o.Whole.Name, StringComparer.Ordinal), o.Whole.First));
 
         (string Name, long First) Uncut(DataObject item)
         {
-            if (workload.Geometry.ExpertGroups is null || item.Id is not { Owner: { Layer: { } layer } owner } id)
+            if (programs is null || item.Id is not { Owner: { Layer: { } layer } owner } id)
             {
                 return (item.Name, 0);
             }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dataflow.Model;
+using Dataflow.Schedules;
 using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
@@ -32,7 +33,7 @@ internal sealed class OptimizerPieces
             .. workload.Model.Layers.Reverse()
                 .SelectMany(l => programs[l].PartsAsFinal.Select(p => programs[l].Parts[p]))
                 .Where(p => p.IsTrained),
-            .. programs.EmbeddingBlocks.Reverse().Select(b => programs.EmbeddingLayouts[b?.Index ?? 0]).Where(p => p.IsTrained),
+            .. programs.EmbeddingBlocks.Reverse().Select(b => ParameterOwner.Embedding(b).Layout(programs)).Where(p => p.IsTrained),
             .. withEmbedding ? apart : [],
         ];
         foreach (var layout in Order)

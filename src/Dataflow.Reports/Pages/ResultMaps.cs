@@ -99,7 +99,7 @@ public static class ResultMaps
             }
         : row.Reason is { } failed && failed.StartsWith("failed", StringComparison.Ordinal)
             ? new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) { Failed = failed }
-            : new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) 
+            : new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source)
             {
                 Infeasible = Why(row), LeastDeviceGiB = row.SmallestDeviceGiB, LeastHostGiB = row.SmallestHostGiB,
             };

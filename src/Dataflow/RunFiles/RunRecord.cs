@@ -109,9 +109,7 @@ public sealed record RunRecord(
         string file = Path.Combine(Directory.Exists(folder) ? folder : Path.GetDirectoryName(Path.GetFullPath(folder))!, RunFile.Name);
         try
         {
-            return File.Exists(file)
-                ? SettingsOf(RunFile.Read(file)).Where(s => s.Key != "checkpoint").ToDictionary()
-                : new Dictionary<string, string>();
+            return SettingsOf(File.Exists(file) ? RunFile.Read(file) : null).Where(s => s.Key != "checkpoint").ToDictionary();
         }
         catch (UserErrorException)
         {
